@@ -1,0 +1,103 @@
+/**
+ * What crosses the SQS queues: the shapes a third-party analysis server takes part by, snake_case on the wire.
+ * Unknown fields are ignored; an unknown `version` is poison.
+ */
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { AppError } from './errors.ts'
+
+/** A body of more bytes travels as a pointer to an object. */
+export const MAX_MESSAGE_BYTES = 64 * 1024
+
+const jobRef = {
+  version: Type.Literal(1),
+  job_id: Type.String({ format: 'uuid' }),
+  attempt: Type.Integer({ minimum: 0 }),
+}
+const nullableString = Type.Union([Type.String(), Type.Null()])
+
+export const analysisRequestSchema = Type.Object({
+  ...jobRef,
+  owner: Type.String({ minLength: 1, maxLength: 64 }),
+  token_id: nullableString,
+  s3_audio_url: Type.String(),
+  s3_textgrid_url: nullableString,
+  s3_pitch_url: nullableString,
+  callback_url: nullableString,
+  traceparent: Type.Optional(nullableString),
+})
+/** The order to analyse one recording. */
+export type AnalysisRequest = Static<typeof analysisRequestSchema>
+
+const progressSchema = Type.Object({
+  ...jobRef,
+  type: Type.Literal('progress'),
+  progress: Type.Number(),
+  message: Type.Optional(Type.String({ maxLength: 500 })),
+})
+const completedSchema = Type.Object({
+  ...jobRef,
+  type: Type.Literal('completed'),
+  duration_s: Type.Optional(Type.Number({ minimum: 0 })),
+  result: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  result_s3_url: Type.Optional(Type.String()),
+})
+const failedSchema = Type.Object({
+  ...jobRef,
+  type: Type.Literal('failed'),
+  error: Type.Object({
+    code: Type.String({ minLength: 1, maxLength: 100 }),
+    detail: Type.Optional(Type.String({ maxLength: 2000 })),
+    retryable: Type.Optional(Type.Boolean()),
+  }),
+})
+export const analysisAnswerSchema = Type.Union([progressSchema, completedSchema, failedSchema])
+/** What an analysis server answers: progress any number of times, then `completed` or `failed`. */
+export type AnalysisAnswer = Static<typeof analysisAnswerSchema>
+export type CompletedAnswer = Static<typeof completedSchema>
+export type FailedAnswer = Static<typeof failedSchema>
+
+const requestValidator = Compile(analysisRequestSchema)
+const answerValidator = Compile(analysisAnswerSchema)
+
+/** Reads an order off the queue; throws `message-invalid` for anything else. */
+export function parseAnalysisRequest(body: string): AnalysisRequest {
+  const value = parseJson(body)
+  if (!requestValidator.Check(value)) throw invalid(requestValidator.Errors(value))
+  return value
+}
+
+/** Reads an answer off the queue; throws `message-invalid` for anything else. */
+export function parseAnalysisAnswer(body: string): AnalysisAnswer {
+  const value = parseJson(body)
+  if (!answerValidator.Check(value)) throw invalid(answerValidator.Errors(value))
+  if (value.type === 'completed' && (value.result === undefined) === (value.result_s3_url === undefined)) {
+    throw new AppError('message-invalid', 'A completed answer carries either result or result_s3_url')
+  }
+  return value
+}
+
+/** Writes a `completed` answer around a result that is already JSON, without parsing it again. */
+export function formatCompletedAnswer(
+  job: { jobId: string; attempt: number; durationS: number },
+  result: string,
+): string {
+  const head = { version: 1, type: 'completed', job_id: job.jobId, attempt: job.attempt, duration_s: job.durationS }
+  return `${JSON.stringify(head).slice(0, -1)},"result":${result}}`
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch (cause) {
+    throw new AppError('message-invalid', 'The message is not JSON', { cause })
+  }
+}
+
+function invalid(errors: { instancePath: string; message: string }[]): AppError {
+  const first = errors[0]
+  return new AppError(
+    'message-invalid',
+    `The message is not valid: ${first?.instancePath || '/'} ${first?.message ?? ''}`.trim(),
+  )
+}

@@ -1,0 +1,295 @@
+/** What Tonewire needs from outside, as small interfaces. Each has one real adapter and one in-memory twin. */
+import type { Readable } from 'node:stream'
+import type { LogPosition } from './domain/cursor.ts'
+import type { AppError } from './domain/errors.ts'
+import type { Job, JobError, JobStatus, Priority, Route } from './domain/job.ts'
+import type { ProgressEvent } from './domain/progress-event.ts'
+
+export interface Ports {
+  readonly jobs: JobStore
+  readonly keys: KeyStore
+  readonly objects: ObjectStore
+  readonly jobQueue: JobQueue
+  readonly analysisQueue: MessageQueue
+  readonly resultQueue: MessageQueue
+  readonly progress: ProgressLog
+  readonly analyser: Analyser
+  readonly sniff: Sniff
+  readonly metrics: Metrics
+  readonly log: Log
+}
+
+/** Structured logging: fields first, then a sentence that never varies (pino's signature). */
+export interface Log {
+  debug(fields: object, sentence: string): void
+  info(fields: object, sentence: string): void
+  warn(fields: object, sentence: string): void
+  error(fields: object, sentence: string): void
+}
+
+/** Counters and durations of this process. Label values come from small fixed sets. */
+export interface Metrics {
+  count(name: string, labels?: Readonly<Record<string, string>>, by?: number): void
+  observe(name: string, seconds: number, labels?: Readonly<Record<string, string>>): void
+}
+
+// ---------------------------------------------------------------- rows
+
+export interface NewJob {
+  readonly jobId: string
+  readonly owner: string
+  readonly tokenId: string | null
+  readonly route: Route
+  readonly filename: string | null
+  readonly contentType: string
+  readonly objectKey: string
+  readonly priority: Priority
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly callbackUrl: string | null
+  readonly notBefore: Date | null
+  readonly traceparent: string | null
+  /** Seconds until an upload that has not ended counts as broken off. */
+  readonly uploadTimeoutS: number
+}
+
+/** One guarded step of one job: applied only when the row has this attempt and an earlier status. */
+export interface StatusChange {
+  readonly jobId: string
+  readonly attempt: number
+  readonly to: JobStatus
+  /** Default: the status's own sentence. */
+  readonly message?: string
+  readonly sizeBytes?: number
+  readonly sha256?: string
+  readonly durationS?: number
+  /** With `failed`. The stage is the status the row is in when the change is applied. */
+  readonly error?: Omit<JobError, 'stage'>
+  /** With `completed`. */
+  readonly result?: StoredResult
+}
+
+/** A result is kept in the row's own table when small, else as an object. */
+export type StoredResult = { readonly json: string } | { readonly objectKey: string }
+
+export interface Advanced {
+  /** False when the row was there already, is past it, ended, or belongs to another attempt: a repeat is harmless. */
+  readonly moved: boolean
+  /** The row as it is now; undefined when there is no such job. */
+  readonly job: Job | undefined
+}
+
+export interface HopCount {
+  readonly status: JobStatus
+  readonly count: number
+  /** Age in seconds of the row that entered this status first; null when there is none. */
+  readonly oldestAgeS: number | null
+}
+
+export interface StalledRules {
+  /** `stored` and `queued` rows untouched for this long are handed out to be added again. */
+  readonly waitingS: number
+  /** `forwarded` and `analysing` rows untouched for this long are handed out to be looked at. */
+  readonly inFlightS: number
+  readonly limit: number
+}
+
+/** Rows of jobs: the truth. Every method throws `database-unavailable` when the database cannot be reached. */
+export interface JobStore {
+  /** Inserts an `uploading` row of attempt 1. */
+  create(job: NewJob): Promise<Job>
+  find(jobId: string): Promise<Job | undefined>
+  /** The rows of these jobs, in no order; unknown ids are left out. */
+  findMany(jobIds: readonly string[]): Promise<Job[]>
+  /** Applies each change at most once, in one statement for all, and answers in the order of the changes. */
+  advance(changes: readonly StatusChange[]): Promise<Advanced[]>
+  /** The result of a completed job. */
+  findResult(jobId: string): Promise<StoredResult | undefined>
+  /**
+   * Hands out unfinished rows that nothing has touched for too long, by the database's clock: uploads past their
+   * deadline, and rows by `rules`. Safe on many instances at once: a row handed out is not handed out again before
+   * its time has passed once more (a growing delay per row).
+   */
+  claimStalled(rules: StalledRules): Promise<Job[]>
+  /** Unfinished rows created longer ago than this. */
+  findOlderThan(ageS: number, limit: number): Promise<Job[]>
+  /** How many rows are in each status, and how old the oldest is. */
+  countByStatus(): Promise<HopCount[]>
+  /** Resolves when the database answers. */
+  check(): Promise<void>
+}
+
+export interface ApiKey {
+  readonly keyId: string
+  readonly owner: string
+  readonly role: 'user' | 'admin'
+}
+
+/** API keys by the SHA-256 of their text (hex); the text itself is never kept. */
+export interface KeyStore {
+  findByHash(keyHash: string): Promise<ApiKey | undefined>
+  /** Makes the key unless one with this hash exists. */
+  ensure(key: { owner: string; role: ApiKey['role']; keyHash: string; name: string }): Promise<void>
+}
+
+// ---------------------------------------------------------------- objects
+
+/** Objects in one bucket. Throws `storage-unavailable` when it cannot be reached. */
+export interface ObjectStore {
+  /**
+   * Streams an object in, never holding it whole. Fails with the body's own error when the body fails, or when the
+   * signal aborts; either way nothing is left behind: no object, no parts.
+   */
+  put(key: string, body: Readable, options: { contentType: string; signal: AbortSignal }): Promise<void>
+  /** Streams an object out; throws `object-not-found`. */
+  get(key: string, signal?: AbortSignal): Promise<Readable>
+  /** Also succeeds when there is no such object. */
+  delete(key: string): Promise<void>
+  /** `s3://bucket/key` of a key. */
+  urlOf(key: string): string
+  /** The key of an `s3://` URL of this bucket; undefined for any other. */
+  keyOf(url: string): string | undefined
+  /** Resolves when the bucket can be reached. */
+  check(): Promise<void>
+}
+
+// ---------------------------------------------------------------- queues
+
+export interface QueuedJob {
+  readonly jobId: string
+  readonly attempt: number
+  readonly priority: Priority
+  readonly notBefore: Date | null
+}
+
+/**
+ * Runs until `signal` aborts, then stops taking, finishes what is held and resolves. A handler that returns is done
+ * with its message; one that throws gets it again. `release` aborts when held work has to be given back.
+ */
+export interface ConsumeOptions {
+  readonly concurrency: number
+  readonly signal: AbortSignal
+  readonly release?: AbortSignal
+}
+
+/** The queue close to the API (BullMQ). */
+export interface JobQueue {
+  /**
+   * Adds jobs under the id `<jobId>-<attempt>`: adding one that waits or runs is a no-op, one that ended runs again.
+   * Throws `queue-unavailable` within a bounded time.
+   */
+  add(entries: readonly QueuedJob[]): Promise<void>
+  /** A final error (`retry: never`) is not tried again; any other is, with backoff, until the attempts are used up. */
+  consume(handler: (entry: QueuedJob) => Promise<void>, options: ConsumeOptions): Promise<void>
+  /** How many wait (also for their time or a retry) and how many run. */
+  counts(): Promise<{ waiting: number; active: number }>
+}
+
+export interface OutgoingMessage {
+  readonly body: string
+  /** Fair-queue group: the owner. */
+  readonly groupId: string
+}
+
+export interface ReceivedMessage {
+  readonly body: string
+  readonly messageId: string
+  /** From 1. */
+  readonly receiveCount: number
+  /** Aborts when the message has to be given back; the handler then throws. */
+  readonly signal: AbortSignal
+}
+
+/** A queue of messages (SQS). */
+export interface MessageQueue {
+  /** Sends all, and answers per message in order: undefined when sent, else why not. Throws only when nothing was tried. */
+  send(messages: readonly OutgoingMessage[]): Promise<(AppError | undefined)[]>
+  /**
+   * Receives only what can start now, keeps it invisible while its handler runs, deletes it when the handler
+   * returns and lets it come back after a delay when it throws. After a failure that can pass (`retry: later`) it
+   * receives nothing more until `probe` resolves, so that an outage uses up no receives.
+   */
+  consume(
+    handler: (message: ReceivedMessage) => Promise<void>,
+    options: ConsumeOptions & { readonly probe?: () => Promise<void> },
+  ): Promise<void>
+  /** Approximate numbers of messages: to be received, being handled, and in the dead-letter queue. */
+  depth(): Promise<{ visible: number; inFlight: number; dead: number }>
+}
+
+// ---------------------------------------------------------------- progress
+
+/** `unknown`: the log has no guard for this job; seed it from the row and try again. */
+export type Published = 'appended' | 'known' | 'unknown'
+
+export interface LogEntry extends LogPosition {
+  readonly event: Omit<ProgressEvent, 'owner'>
+}
+
+export interface LogSlice {
+  /** The log's last position. */
+  readonly head: LogPosition
+  /** False when entries after the asked position are no longer kept, or the epoch is another: there is a gap. */
+  readonly complete: boolean
+  /** What came after the asked position, in order; empty when not complete. */
+  readonly entries: readonly LogEntry[]
+}
+
+export interface LogListener {
+  onEntry(entry: LogEntry): void
+  /** Entries may have been missed: read again from the last position delivered. */
+  onInterrupted(): void
+}
+
+/**
+ * One log per owner (Redis). Publishing is guarded atomically: within an attempt neither rank nor progress goes
+ * back, and nothing follows a terminal status. Throws `progress-unavailable` within a bounded time.
+ */
+export interface ProgressLog {
+  /**
+   * Appends each event unless it is known. With a `seed` (the row's state, or the event itself for a new job) a job
+   * the log does not know is seeded first: the seed is appended, then the event if it is ahead of it.
+   */
+  publish(entries: readonly { event: ProgressEvent; seed?: ProgressEvent }[]): Promise<Published[]>
+  /** The log's last position; starts the log when there is none. */
+  head(owner: string): Promise<LogPosition>
+  /** What came after a position. */
+  read(owner: string, after: LogPosition): Promise<LogSlice>
+  /** Calls the listener for each new entry until the returned function is called. */
+  subscribe(owner: string, listener: LogListener): Promise<() => void>
+  /** Resolves when the log can be reached. */
+  check(): Promise<void>
+}
+
+// ---------------------------------------------------------------- analysis
+
+/** The container or codec that the first bytes of a file announce. */
+export interface SniffedAudio {
+  /** Such as `wav`, `mp3`, `flac`, `ogg`, `webm`, `mp4`. */
+  readonly format: string
+  readonly contentType: string
+  /** With the dot, for the object's key. */
+  readonly extension: string
+}
+
+/** Tells audio (and video containers, which may hold audio) by its first 64 bytes or more; undefined for anything else. */
+export type Sniff = (firstBytes: Uint8Array) => SniffedAudio | undefined
+
+export interface AnalysisJob {
+  readonly jobId: string
+  readonly tokenId: string | null
+  readonly recording: Readable
+  readonly signal: AbortSignal
+  /** Called from time to time, 0–1. */
+  readonly onProgress: (share: number, message: string) => void
+}
+
+export interface AnalysisOutcome {
+  readonly durationS: number
+  /** The result as JSON, made in the analysis thread. */
+  readonly result: string
+}
+
+/** The analysis engine on threads of its own. Throws final errors for recordings it cannot read. */
+export interface Analyser {
+  analyse(job: AnalysisJob): Promise<AnalysisOutcome>
+}
