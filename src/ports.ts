@@ -140,6 +140,8 @@ export interface ObjectStore {
    * signal aborts; either way nothing is left behind: no object, no parts.
    */
   put(key: string, body: Readable, options: { contentType: string; signal: AbortSignal }): Promise<void>
+  /** Writes a small object whole, replacing what was there. */
+  putBytes(key: string, bytes: Uint8Array, contentType: string): Promise<void>
   /** Streams an object out; throws `object-not-found`. */
   get(key: string, signal?: AbortSignal): Promise<Readable>
   /** Also succeeds when there is no such object. */

@@ -6,6 +6,7 @@ export interface Quality {
   readonly clippingRatio: number
   /** Share of the duration that is silence, 0–1; null when the recording is too short to tell. */
   readonly silenceRatio: number | null
+  /** Keys of the table of flags in src/analysis/quality.ts. */
   readonly flags: readonly string[]
 }
 
@@ -41,16 +42,19 @@ export interface Analysis {
   readonly channels: number
   readonly quality: Quality
   readonly pitch: PitchTrack & {
+    /** Null when no frame is voiced. */
     readonly medianHz: number | null
+    /** From the 5th to the 95th percentile of the voiced frames; null when there are too few. */
     readonly rangeSemitones: number | null
-    /** Share of frames that are voiced, 0–1. */
-    readonly voicedRatio: number
+    /** Share of frames that are voiced, 0–1; null when the recording is shorter than one window. */
+    readonly voicedRatio: number | null
   }
   /** Null when the recording is shorter than one window. */
   readonly intensity: IntensityTrack | null
   readonly timing: {
-    /** Seconds that are not pause; null without an intensity track. */
+    /** Seconds that are not silent; null without an intensity track. */
     readonly speechS: number | null
+    /** Silences between two sounding stretches: those at the recording's ends are not among them. */
     readonly pauses: readonly Interval[]
   }
 }
@@ -85,7 +89,7 @@ export function toResult(ref: { jobId: string | null; tokenId: string | null }, 
       ceiling_hz: pitch.ceilingHz,
       median_hz: roundOrNull(pitch.medianHz, 5),
       range_semitones: roundOrNull(pitch.rangeSemitones, 4),
-      voiced_ratio: round(pitch.voicedRatio, 4),
+      voiced_ratio: roundOrNull(pitch.voicedRatio, 4),
     },
     intensity: intensity && {
       start_s: round(intensity.startS, 9),

@@ -1,0 +1,167 @@
+/**
+ * Makes the bucket and the queues of the topology, and mends what differs from it. A repeat changes nothing, and two
+ * runs at once end alike: everything is made plain first, then brought to the wanted attributes.
+ */
+import {
+  type BucketLocationConstraint,
+  CreateBucketCommand,
+  GetBucketLifecycleConfigurationCommand,
+  HeadBucketCommand,
+  type LifecycleRule,
+  PutBucketLifecycleConfigurationCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import {
+  CreateQueueCommand,
+  GetQueueAttributesCommand,
+  type QueueAttributeName,
+  SetQueueAttributesCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
+import type { Log } from '../src/ports.ts'
+import { type QueueTopology, TOPOLOGY } from './topology.ts'
+
+export interface ProvisionOptions {
+  readonly s3: S3Client
+  readonly sqs: SQSClient
+  readonly bucket: string
+  readonly log: Log
+  /** Other names than the topology's; their dead-letter queues end in `-dlq`. */
+  readonly names?: { readonly analysisQueue?: string; readonly resultQueue?: string }
+}
+
+export interface ProvisionedQueue {
+  readonly url: string
+  readonly deadLetterUrl: string
+}
+
+export interface Provisioned {
+  readonly analysisQueue: ProvisionedQueue
+  readonly resultQueue: ProvisionedQueue
+}
+
+/** Throws the SDK's error when the endpoint does not answer or refuses; running it again goes on from there. */
+export async function provision({ s3, sqs, bucket, log, names = {} }: ProvisionOptions): Promise<Provisioned> {
+  await provisionBucket(s3, bucket, log)
+  return {
+    analysisQueue: await provisionQueue(sqs, renamed(TOPOLOGY.analysisQueue, names.analysisQueue), log),
+    resultQueue: await provisionQueue(sqs, renamed(TOPOLOGY.resultQueue, names.resultQueue), log),
+  }
+}
+
+function renamed(topology: QueueTopology, name: string | undefined): QueueTopology {
+  return name === undefined ? topology : { ...topology, name, deadLetterName: `${name}-dlq` }
+}
+
+// ---------------------------------------------------------------- queues
+
+async function provisionQueue(sqs: SQSClient, topology: QueueTopology, log: Log): Promise<ProvisionedQueue> {
+  const { name, deadLetterName, maxReceiveCount } = topology
+  const deadLetter = await ensureQueue(sqs, deadLetterName, log, {
+    MessageRetentionPeriod: String(topology.deadLetterRetentionS),
+  })
+  const queue = await ensureQueue(sqs, name, log, {
+    VisibilityTimeout: String(topology.visibilityTimeoutS),
+    MessageRetentionPeriod: String(topology.retentionS),
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount }),
+  })
+  return { url: queue.url, deadLetterUrl: deadLetter.url }
+}
+
+async function ensureQueue(sqs: SQSClient, name: string, log: Log, wanted: QueueAttributes) {
+  // Without attributes: with them the call is refused when the queue exists and differs.
+  const { QueueUrl: url = '' } = await sqs.send(new CreateQueueCommand({ QueueName: name }))
+  const { Attributes: found = {} } = await sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
+  )
+  const differing = Object.entries(wanted).filter(
+    ([key, value]) => !isSameAttribute(value, found[key as QueueAttributeName]),
+  )
+  if (differing.length > 0) {
+    await sqs.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: Object.fromEntries(differing) }))
+    log.info({ queue: name, attributes: differing.map(([key]) => key) }, 'queue attributes set')
+  }
+  return { url, arn: found.QueueArn ?? '' }
+}
+
+type QueueAttributes = Partial<Record<QueueAttributeName, string>>
+
+/** A redrive policy comes back with its fields in another order, or its number as text. */
+function isSameAttribute(wanted: string, found: string | undefined): boolean {
+  if (found === undefined || !wanted.startsWith('{')) return wanted === found
+  const [a, b] = [JSON.parse(wanted), JSON.parse(found)] as Record<string, unknown>[]
+  return Object.keys({ ...a, ...b }).every((key) => String(a?.[key]) === String(b?.[key]))
+}
+
+// ---------------------------------------------------------------- bucket
+
+const LIFECYCLE_RULE: LifecycleRule = {
+  ID: 'tonewire-abort-incomplete-uploads',
+  Status: 'Enabled',
+  Filter: { Prefix: '' },
+  AbortIncompleteMultipartUpload: { DaysAfterInitiation: TOPOLOGY.bucket.abortIncompleteUploadsAfterDays },
+}
+
+async function provisionBucket(s3: S3Client, bucket: string, log: Log): Promise<void> {
+  if (!(await bucketExists(s3, bucket))) {
+    await createBucket(s3, bucket)
+    log.info({ bucket }, 'bucket made')
+  }
+  try {
+    await ensureLifecycle(s3, bucket, log)
+  } catch (error) {
+    if (!isUnsupported(error)) throw error
+    log.warn({ bucket }, 'this endpoint has no bucket lifecycle: parts of broken uploads stay')
+  }
+}
+
+async function bucketExists(s3: S3Client, bucket: string): Promise<boolean> {
+  try {
+    await s3.send(new HeadBucketCommand({ Bucket: bucket }))
+    return true
+  } catch (error) {
+    if (statusOf(error) === 404) return false
+    throw error
+  }
+}
+
+async function createBucket(s3: S3Client, bucket: string): Promise<void> {
+  const region = await s3.config.region()
+  // The first region is the one that must not be named.
+  const place = region === 'us-east-1' ? {} : { LocationConstraint: region as BucketLocationConstraint }
+  try {
+    await s3.send(new CreateBucketCommand({ Bucket: bucket, CreateBucketConfiguration: place }))
+  } catch (error) {
+    // Somebody else was faster. If that was not us, the next request to the bucket is refused.
+    if (!(await bucketExists(s3, bucket))) throw error
+  }
+}
+
+/** A lifecycle is written whole: rules that are not ours are kept. */
+async function ensureLifecycle(s3: S3Client, bucket: string, log: Log): Promise<void> {
+  const rules = await lifecycleRules(s3, bucket)
+  const ours = rules.find((rule) => rule.ID === LIFECYCLE_RULE.ID)
+  const days = LIFECYCLE_RULE.AbortIncompleteMultipartUpload?.DaysAfterInitiation
+  if (ours?.Status === 'Enabled' && ours.AbortIncompleteMultipartUpload?.DaysAfterInitiation === days) return
+  const Rules = [...rules.filter((rule) => rule !== ours), LIFECYCLE_RULE]
+  await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules } }))
+  log.info({ bucket }, 'bucket lifecycle set')
+}
+
+async function lifecycleRules(s3: S3Client, bucket: string): Promise<LifecycleRule[]> {
+  try {
+    const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }))
+    return Rules
+  } catch (error) {
+    if (statusOf(error) === 404) return []
+    throw error
+  }
+}
+
+function isUnsupported(error: unknown): boolean {
+  return [405, 501].includes(statusOf(error) ?? 0) || /NotImplemented|NotSupported/.test(String(error))
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode
+}

@@ -1,0 +1,58 @@
+/** The only translator of errors to `application/problem+json` (RFC 9457). */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AppError, ERRORS, type ErrorCode } from '../domain/errors.ts'
+
+/** How long a client should wait before it tries again, where trying again can help. */
+const RETRY_AFTER_S = 5
+
+const FASTIFY_ERRORS: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'upload-type-unsupported',
+  FST_ERR_CTP_EMPTY_TYPE: 'upload-type-unsupported',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'request-too-large',
+  FST_ERR_VALIDATION: 'request-invalid',
+}
+
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: ErrorCode
+  readonly request_id: string
+}
+
+export function toProblem(error: unknown, requestId: string): Problem {
+  const { code, detail } = classify(error)
+  const { status, title } = ERRORS[code]
+  return { type: `urn:tonewire:problem:${code}`, title, status, detail, code, request_id: requestId }
+}
+
+/** Answers with the problem an error stands for; the cause goes to the log, never to the client. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const problem = toProblem(error, request.id)
+  if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, 'request failed')
+  else request.log.debug({ err: error, code: problem.code }, 'request refused')
+  if (problem.status === 503 || problem.status === 429) reply.header('retry-after', String(RETRY_AFTER_S))
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply.code(problem.status).type('application/problem+json').send(problem)
+}
+
+function classify(error: unknown): { code: ErrorCode; detail: string } {
+  if (error instanceof AppError) return error
+  const {
+    code = '',
+    statusCode = 500,
+    message = '',
+  } = error as { code?: string; statusCode?: number; message?: string }
+  const known = FASTIFY_ERRORS[code]
+  if (known === 'upload-type-unsupported') {
+    return {
+      code: known,
+      detail: 'Send multipart/form-data with one part named file, or the recording itself as audio/*.',
+    }
+  }
+  if (known !== undefined) return { code: known, detail: message }
+  if (statusCode === 414 || statusCode === 431) return { code: 'request-too-large', detail: message }
+  if (statusCode >= 400 && statusCode < 500) return { code: 'request-invalid', detail: message }
+  return { code: 'internal', detail: 'The request could not be served. Its request_id finds it in our logs.' }
+}

@@ -1,0 +1,101 @@
+/**
+ * Server-sent events (WHATWG HTML §9.2), written straight to the socket: a stream object per connection costs twice
+ * the memory. One timer serves every open stream.
+ */
+import type { ServerResponse } from 'node:http'
+import type { Frame } from '../domain/event-reader.ts'
+
+export const HEARTBEAT_MS = 15_000
+/** A client that has this much unread is cut; it resumes from its cursor. */
+const MAX_UNREAD_BYTES = 256 * 1024
+
+export const SSE_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+} as const
+
+/** One event as text. CR, LF and NUL cannot occur: names and ids are ours, data is JSON. */
+export function formatFrame({ event, id, data }: Frame): string {
+  return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`
+}
+
+/** Tells the browser how long to wait before it connects again, spread so that not all come at once. */
+export function formatRetry(baseMs: number, random: number = Math.random()): string {
+  return `retry: ${Math.round(baseMs * (0.5 + random))}\n\n`
+}
+
+/** Moves the client's cursor on without dispatching an event, and keeps proxies from closing the connection. */
+export function formatHeartbeat(cursor: string | undefined): string {
+  return cursor === undefined ? ':\n\n' : `id: ${cursor}\n\n`
+}
+
+export interface EventStream {
+  readonly jobId: string
+  send(frame: Frame): void
+  end(): void
+  /** What a heartbeat carries. */
+  cursor: () => string | undefined
+  onClose(action: () => void): void
+}
+
+export interface StreamRegistry {
+  open(raw: ServerResponse, jobId: string): EventStream
+  /** The jobs that open streams follow. */
+  jobIds(): string[]
+  readonly size: number
+  /** Ends every stream, telling each when to come back. */
+  endAll(): void
+  close(): void
+}
+
+/** @param beforeHeartbeat run before each heartbeat, so that what it publishes goes out first */
+export function createStreamRegistry(
+  beforeHeartbeat: (jobIds: string[]) => Promise<void>,
+  heartbeatMs = HEARTBEAT_MS,
+): StreamRegistry {
+  const streams = new Set<{ raw: ServerResponse; stream: EventStream }>()
+  const jobIds = (): string[] => [...new Set([...streams].map(({ stream }) => stream.jobId))]
+  const timer = setInterval(async () => {
+    if (streams.size === 0) return
+    await beforeHeartbeat(jobIds())
+    for (const { raw, stream } of streams) write(raw, formatHeartbeat(stream.cursor()))
+  }, heartbeatMs)
+  timer.unref()
+  return {
+    open: (raw, jobId) => {
+      const entry = { raw, stream: createEventStream(raw, jobId) }
+      streams.add(entry)
+      raw.once('close', () => streams.delete(entry))
+      return entry.stream
+    },
+    jobIds,
+    get size() {
+      return streams.size
+    },
+    endAll: () => {
+      for (const { raw } of streams) raw.end(formatRetry(2_000))
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+function createEventStream(raw: ServerResponse, jobId: string): EventStream {
+  return {
+    jobId,
+    send: (frame) => write(raw, formatFrame(frame)),
+    end: () => {
+      raw.end()
+    },
+    cursor: () => undefined,
+    onClose: (action) => {
+      raw.once('close', action)
+    },
+  }
+}
+
+function write(raw: ServerResponse, text: string): void {
+  if (raw.writableEnded || raw.destroyed) return
+  if (raw.writableLength > MAX_UNREAD_BYTES) raw.destroy()
+  else raw.write(text)
+}

@@ -1,0 +1,86 @@
+/**
+ * The queue close to the API, on BullMQ: it smooths bursts and survives Redis being down, because the row is the
+ * record and everything here can be rebuilt from it. So no finished job is kept: adding an id that waits or runs is a
+ * no-op, and one that ended runs again.
+ */
+import { Queue } from 'bullmq'
+import { toAppError } from '../domain/errors.ts'
+import type { Priority } from '../domain/job.ts'
+import type { JobQueue, QueuedJob } from '../ports.ts'
+import { consumeJobs, type JobWorkerOptions, type QueuedJobData } from './job-worker.ts'
+import { createReadyGate } from './redis.ts'
+
+export interface JobQueueOptions extends JobWorkerOptions {
+  /** Tries before the queue lets a job go; the reconciler finds its row. Default 10. */
+  readonly attempts?: number
+}
+
+/** Lower goes first. Never 0: BullMQ keeps those in another list. */
+const PRIORITY: Readonly<Record<Priority, number>> = { high: 1, normal: 2, low: 3 }
+const BULK_SIZE = 500
+/** BullMQ writes an event per step of a job; nobody here reads them. */
+const EVENTS_KEPT = 10
+
+export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): Promise<void> } {
+  const { connect, name, prefix, log, attempts = 10 } = options
+  const redis = connect('producer')
+  const ready = createReadyGate(redis)
+  // Without both skips a queue made while Redis is down waits for it, or stays broken when it comes.
+  const queue = new Queue<QueuedJobData>(name, {
+    connection: redis,
+    prefix,
+    skipWaitingForReady: true,
+    skipVersionCheck: true,
+    skipMetasUpdate: true,
+    defaultJobOptions: { attempts, backoff: { type: 'jittered' }, removeOnComplete: true, removeOnFail: true },
+  })
+  queue.on('error', (error) => log.debug({ queue: name, err: error }, 'job queue connection error'))
+  const boundEvents = () =>
+    queue
+      .getBackend()
+      .setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT })
+      .catch((error: Error) => log.debug({ queue: name, err: error }, 'queue settings not written'))
+  redis.on('ready', boundEvents)
+
+  async function tryWith<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      await ready()
+      return await work()
+    } catch (error) {
+      throw toAppError(error, 'queue-unavailable')
+    }
+  }
+
+  return {
+    async add(entries) {
+      for (let i = 0; i < entries.length; i += BULK_SIZE) {
+        const bulk = entries.slice(i, i + BULK_SIZE).map((entry) => toBullJob(entry))
+        await tryWith(() => queue.addBulk(bulk))
+      }
+    },
+    consume: (handler, consumeOptions) => consumeJobs(options, handler, consumeOptions),
+    counts: () =>
+      tryWith(async () => {
+        const { active = 0, ...rest } = await queue.getJobCounts('active', 'wait', 'prioritized', 'delayed')
+        return { active, waiting: Object.values(rest).reduce((sum, count) => sum + count, 0) }
+      }),
+    async close() {
+      await queue.close().catch((error: Error) => log.warn({ queue: name, err: error }, 'queue not closed'))
+      redis.disconnect()
+    },
+  }
+}
+
+function toBullJob(entry: QueuedJob) {
+  const { jobId, attempt, priority, notBefore } = entry
+  return {
+    name: 'forward',
+    data: { jobId, attempt, priority, notBefore: notBefore?.toISOString() ?? null },
+    opts: {
+      jobId: `${jobId}-${attempt}`,
+      priority: PRIORITY[priority],
+      // By this process's clock: a clock that is off shifts the start by as much; the row's own deadline does not move.
+      ...(notBefore === null ? {} : { delay: Math.max(0, notBefore.getTime() - Date.now()) }),
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/** What is done with received messages: deleting them and moving their visibility, both in batches. */
+import { ChangeMessageVisibilityBatchCommand, DeleteMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { createBatcher } from '../domain/batcher.ts'
+import { backoffMs } from '../domain/retry.ts'
+import type { Log } from '../ports.ts'
+import { pause } from './pause.ts'
+import { boundedRequest, type FailedEntry, isGone } from './sqs-errors.ts'
+
+/** `gone`: the receipt no longer counts, so the message is somebody else's, or nobody's. */
+export type ReceiptOutcome = 'done' | 'gone'
+
+export interface MessageReceipts {
+  /** Tries several times and never rejects: a message that stays comes back, and its repeat is harmless. */
+  delete(receipt: string): Promise<void>
+  /** Makes a message invisible for so many seconds from now; 0 gives it back. Rejects when SQS cannot be asked. */
+  hide(receipt: string, seconds: number): Promise<ReceiptOutcome>
+}
+
+const BATCH = { maxSize: 10, maxInFlight: 2 }
+const DELETE_TRIES = 5
+const DELETE_BACKOFF = { baseMs: 100, maxMs: 2000 }
+
+export function createMessageReceipts(client: SQSClient, queueUrl: string, log: Log): MessageReceipts {
+  const deleteOne = createBatcher<string, ReceiptOutcome>({
+    ...BATCH,
+    run: async (receipts) => {
+      const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
+      const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries })
+      return toOutcomes(receipts, (await client.send(command, boundedRequest())).Failed)
+    },
+  })
+  const hideOne = createBatcher<{ receipt: string; seconds: number }, ReceiptOutcome>({
+    ...BATCH,
+    run: async (wishes) => {
+      const Entries = wishes.map(({ receipt, seconds }, index) => ({
+        Id: String(index),
+        ReceiptHandle: receipt,
+        VisibilityTimeout: seconds,
+      }))
+      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries })
+      return toOutcomes(wishes, (await client.send(command, boundedRequest())).Failed)
+    },
+  })
+  return {
+    async delete(receipt) {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await deleteOne(receipt)
+          return
+        } catch (error) {
+          if (tries === DELETE_TRIES) {
+            log.warn({ queueUrl, err: error }, 'handled message not deleted, it will come back')
+            return
+          }
+          await pause(backoffMs(DELETE_BACKOFF, tries, Math.random()))
+        }
+      }
+    },
+    hide: (receipt, seconds) => hideOne({ receipt, seconds }),
+  }
+}
+
+function toOutcomes(entries: readonly unknown[], failed: readonly FailedEntry[] = []): (ReceiptOutcome | Error)[] {
+  const outcomes: (ReceiptOutcome | Error)[] = entries.map(() => 'done')
+  for (const entry of failed) {
+    outcomes[Number(entry.Id)] = isGone(entry) ? 'gone' : new Error(`${entry.Code ?? 'failed'}: ${entry.Message ?? ''}`)
+  }
+  return outcomes
+}

@@ -1,0 +1,101 @@
+/**
+ * Sends messages to SQS in batches, whoever calls. Every message has its own outcome: a batch reply can fail single
+ * entries with HTTP 200, and a batch that is refused whole is sent again in halves until the one at fault is alone.
+ */
+import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { createBatcher } from '../domain/batcher.ts'
+import { type AppError, toAppError } from '../domain/errors.ts'
+import type { Log, OutgoingMessage } from '../ports.ts'
+import { boundedRequest, codeOf, type FailedEntry, isGroupRefused, isRefusal, toSendError } from './sqs-errors.ts'
+
+export interface MessageSenderOptions {
+  readonly client: SQSClient
+  readonly queueUrl: string
+  readonly log: Log
+  /** Batches on their way at the same time. Default 4. */
+  readonly sendsInFlight?: number
+  /** Gathers this long while traffic flows: fewer requests for a little latency. Default 0. */
+  readonly lingerMs?: number
+}
+
+type Outcome = 'sent' | AppError
+
+/** A batch call may carry 10 entries and 1 MiB in all; the rest of the MiB is for attributes and envelopes. */
+const MAX_ENTRIES = 10
+const MAX_BATCH_BYTES = 900_000
+const ATTRIBUTES = { job_type: { DataType: 'String', StringValue: 'audio_analysis' } }
+
+/** The returned function never rejects: it resolves with undefined when sent, else with the reason why not. */
+export function createMessageSender(
+  options: MessageSenderOptions,
+): (message: OutgoingMessage) => Promise<AppError | undefined> {
+  const { client, queueUrl, log, sendsInFlight = 4, lingerMs = 0 } = options
+  let withGroups = true
+
+  async function sendBatch(messages: readonly OutgoingMessage[]): Promise<Outcome[]> {
+    const asGroups = withGroups
+    try {
+      const { Failed = [] } = await client.send(toCommand(queueUrl, messages, asGroups), boundedRequest())
+      if (asGroups && Failed.some(({ Code, Message }) => isGroupRefused(Code, Message)))
+        return sendUngrouped(messages, Failed)
+      return toOutcomes(messages, Failed)
+    } catch (error) {
+      if (asGroups && isGroupRefused(codeOf(error), String(error))) return sendUngrouped(messages)
+      if (!isRefusal(error)) return messages.map(() => toAppError(error, 'queue-unavailable'))
+      if (messages.length === 1) return [toSendError(codeOf(error), error)]
+      const middle = Math.ceil(messages.length / 2)
+      return [...(await sendBatch(messages.slice(0, middle))), ...(await sendBatch(messages.slice(middle)))]
+    }
+  }
+
+  /** Sends again without groups what was refused because of them: all, or the failed entries of a reply. */
+  async function sendUngrouped(messages: readonly OutgoingMessage[], failed?: readonly FailedEntry[]) {
+    if (withGroups) log.info({ queueUrl }, 'the queue takes no message groups')
+    withGroups = false
+    if (failed === undefined) return sendBatch(messages)
+    const outcomes: Outcome[] = messages.map(() => 'sent')
+    const again = failed.map(({ Id }) => Number(Id))
+    const results = await sendBatch(again.map((index) => messages[index]!))
+    again.forEach((index, i) => {
+      outcomes[index] = results[i]!
+    })
+    return outcomes
+  }
+
+  const send = createBatcher<OutgoingMessage, Outcome>({
+    maxSize: MAX_ENTRIES,
+    maxInFlight: sendsInFlight,
+    maxBytes: MAX_BATCH_BYTES,
+    sizeOf: ({ body, groupId }) => Buffer.byteLength(body) + groupId.length,
+    lingerMs,
+    run: sendBatch,
+  })
+  return async (message) => {
+    try {
+      await send(message)
+      return undefined
+    } catch (error) {
+      return toAppError(error, 'queue-unavailable')
+    }
+  }
+}
+
+function toCommand(queueUrl: string, messages: readonly OutgoingMessage[], withGroups: boolean) {
+  return new SendMessageBatchCommand({
+    QueueUrl: queueUrl,
+    Entries: messages.map(({ body, groupId }, index) => ({
+      Id: String(index),
+      MessageBody: body,
+      MessageAttributes: ATTRIBUTES,
+      ...(withGroups ? { MessageGroupId: groupId } : {}),
+    })),
+  })
+}
+
+function toOutcomes(messages: readonly unknown[], failed: readonly FailedEntry[]): Outcome[] {
+  const outcomes: Outcome[] = messages.map(() => 'sent')
+  for (const { Id, Code, Message } of failed) {
+    outcomes[Number(Id)] = toSendError(Code, new Error(`${Code ?? 'failed'}: ${Message ?? ''}`))
+  }
+  return outcomes
+}

@@ -1,0 +1,48 @@
+import { AppError } from '../domain/errors.ts'
+import type { MessageQueue } from '../ports.ts'
+import { createMessageQueue, type MessageQueueOptions } from './message-queue.ts'
+import { pause } from './pause.ts'
+import { findQueueUrl } from './sqs-client.ts'
+
+export interface NamedQueueOptions extends Omit<MessageQueueOptions, 'queueUrl' | 'deadLetterUrl'> {
+  readonly name: string
+  readonly deadLetterName: string
+  /** Where the queue is, when that is known; else it is looked up by its name. */
+  readonly url: string | undefined
+}
+
+const LOOK_AGAIN_MS = 1_000
+
+/** A queue found on first use, so that a process may start before its queues exist; it then looks again. */
+export function createNamedQueue(options: NamedQueueOptions): MessageQueue {
+  const { name, log } = options
+  let found: MessageQueue | undefined
+  const queue = async (): Promise<MessageQueue> => {
+    found ??= createMessageQueue(await locate(options))
+    return found
+  }
+  return {
+    send: async (messages) => (await queue()).send(messages),
+    depth: async () => (await queue()).depth(),
+    consume: async (handler, consumeOptions) => {
+      const { signal } = consumeOptions
+      while (!signal.aborted) {
+        const ready = await queue().catch((error: unknown) => {
+          log.warn({ queue: name, err: error }, 'queue not found yet')
+        })
+        if (ready !== undefined) return ready.consume(handler, consumeOptions)
+        await pause(LOOK_AGAIN_MS, signal)
+      }
+    },
+  }
+}
+
+async function locate(options: NamedQueueOptions): Promise<MessageQueueOptions> {
+  const { name, deadLetterName, url, client, ...rest } = options
+  const queueUrl = url ?? (await findQueueUrl(client, name))
+  if (queueUrl === undefined) {
+    throw new AppError('queue-unavailable', `There is no queue ${name}. Run npm run provision, or set its URL.`)
+  }
+  const deadLetterUrl = await findQueueUrl(client, deadLetterName)
+  return { ...rest, client, queueUrl, ...(deadLetterUrl === undefined ? {} : { deadLetterUrl }) }
+}

@@ -1,0 +1,168 @@
+/**
+ * The progress log: one stream per owner in Redis, with gapless positions within an epoch, a guard per job, and a
+ * channel that carries each new entry whole. Status and progress never go back, on any channel, because guard, append
+ * and publish are one script. The log is a projection: it may be lost at any time, and is seeded again from the rows.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import type { LogPosition } from '../domain/cursor.ts'
+import { toAppError } from '../domain/errors.ts'
+import { isTerminal, type JobStatus, rankOf } from '../domain/job.ts'
+import type { ProgressEvent } from '../domain/progress-event.ts'
+import type { Log, LogEntry, LogSlice, ProgressLog, Published } from '../ports.ts'
+import { createLogSubscriber } from './log-subscriber.ts'
+import { PUBLISH_SCRIPT, READ_SCRIPT } from './progress-log.lua.ts'
+import { type ConnectRedis, createReadyGate } from './redis.ts'
+
+export interface ProgressLogOptions {
+  readonly connect: ConnectRedis
+  /** Of every key and channel, such as `tonewire`. */
+  readonly prefix: string
+  readonly log: Log
+  /** About how many entries a log keeps. Default 20,000. */
+  readonly maxEntries?: number
+  /** A log that is neither written nor read for this long ends. Default 1 h. */
+  readonly logTtlS?: number
+  /** A guard outlives its log, so that a late repeat stays known. Default 24 h. */
+  readonly guardTtlS?: number
+}
+
+interface Scripts {
+  publishProgress(...keysAndArgs: (string | number)[]): Promise<number>
+  readProgress(...keysAndArgs: (string | number)[]): Promise<RawSlice>
+}
+type RawSlice = [epoch: string, seq: string, entries: [id: string, fields: string[]][]]
+
+const PUBLISH_AT_ONCE = 500
+const PAGE_SIZE = 500
+const OUTCOMES: Readonly<Record<number, Published>> = { 1: 'appended', 0: 'known', [-1]: 'unknown' }
+
+export function createProgressLog(options: ProgressLogOptions): ProgressLog & { close(): Promise<void> } {
+  const { connect, prefix, log, maxEntries = 20_000, logTtlS = 3600, guardTtlS = 86_400 } = options
+  const redis = connect('commands') as Redis & Scripts
+  redis.defineCommand('publishProgress', { numberOfKeys: 3, lua: PUBLISH_SCRIPT })
+  redis.defineCommand('readProgress', { numberOfKeys: 2, lua: READ_SCRIPT })
+  const ready = createReadyGate(redis)
+  const subscriber = createLogSubscriber({ connect, log })
+
+  async function tryWith<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      await ready()
+      return await work()
+    } catch (error) {
+      throw toAppError(error, 'progress-unavailable')
+    }
+  }
+
+  async function publishOne({ event, seed }: { event: ProgressEvent; seed?: ProgressEvent }): Promise<Published> {
+    const keys = keysOf(prefix, event.owner)
+    const outcome = await redis.publishProgress(
+      ...[keys.entries, keys.head, keys.guard(event.jobId)],
+      ...[newEpoch(), keys.channel, maxEntries, logTtlS, guardTtlS],
+      ...[event.jobId, ...toArgs(event), ...(seed === undefined ? [] : toArgs(seed))],
+    )
+    return OUTCOMES[outcome] ?? 'unknown'
+  }
+
+  async function readPage(owner: string, after: LogPosition): Promise<LogSlice> {
+    const { entries, head } = keysOf(prefix, owner)
+    return toSlice(
+      await redis.readProgress(entries, head, newEpoch(), logTtlS, after.epoch, after.seq, PAGE_SIZE),
+      after,
+    )
+  }
+
+  return {
+    async publish(entries) {
+      const published: Published[] = []
+      for (let i = 0; i < entries.length; i += PUBLISH_AT_ONCE) {
+        const some = entries.slice(i, i + PUBLISH_AT_ONCE)
+        published.push(...(await tryWith(() => allOrFirstError(some.map(publishOne)))))
+      }
+      return published
+    },
+    head: (owner) => tryWith(async () => (await readPage(owner, { epoch: '', seq: 0 })).head),
+    read: (owner, after) => tryWith(() => readAll((position) => readPage(owner, position), after)),
+    subscribe: (owner, listener) =>
+      tryAs(() =>
+        subscriber.subscribe(keysOf(prefix, owner).channel, {
+          onMessage: (message) => listener.onEntry(parseMessage(message)),
+          onInterrupted: () => listener.onInterrupted(),
+        }),
+      ),
+    async check() {
+      await tryWith(() => redis.ping())
+    },
+    async close() {
+      subscriber.close()
+      redis.disconnect()
+    },
+  }
+}
+
+async function tryAs<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toAppError(error, 'progress-unavailable')
+  }
+}
+
+/** Waits for all, so that no rejection goes unseen, then throws the first error if there is one. */
+async function allOrFirstError<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(works)
+  return Promise.all(works)
+}
+
+/** Reads page by page, so that no reply is large; what changes in between shows as a gap. */
+async function readAll(readPage: (after: LogPosition) => Promise<LogSlice>, after: LogPosition): Promise<LogSlice> {
+  const entries: LogEntry[] = []
+  let position = after
+  for (;;) {
+    const page = await readPage(position)
+    if (!page.complete) return { ...page, entries: [] }
+    entries.push(...page.entries)
+    if (position.seq + page.entries.length >= page.head.seq) return { ...page, entries }
+    position = { epoch: after.epoch, seq: position.seq + page.entries.length }
+  }
+}
+
+function toSlice([epoch, lastSeq, raw]: RawSlice, after: LogPosition): LogSlice {
+  const head = { epoch, seq: Number(lastSeq) }
+  const entries = raw.map(([id, fields]) => toEntry(epoch, id, fields))
+  const follows = after.seq === head.seq || entries[0]?.seq === after.seq + 1
+  const complete = after.epoch === epoch && after.seq <= head.seq && follows
+  return { head, complete, entries: complete ? entries : [] }
+}
+
+function toEntry(epoch: string, id: string, fields: readonly string[]): LogEntry {
+  const [, jobId = '', , attempt, , status, , progress, , data = ''] = fields
+  const event = { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
+  return { epoch, seq: Number.parseInt(id, 10), event }
+}
+
+const MESSAGE = /^(\S+) (\d+) (\S+) (\d+) (\S+) (\S+) (.*)$/s
+
+function parseMessage(message: string): LogEntry {
+  const [, epoch = '', seq, jobId = '', attempt, status, progress, data = ''] = MESSAGE.exec(message) ?? []
+  const event = { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
+  return { epoch, seq: Number(seq), event }
+}
+
+function toArgs({ attempt, status, progress, data }: ProgressEvent): (string | number)[] {
+  return [attempt, status, rankOf(status), progress, isTerminal(status) ? 1 : 0, data]
+}
+
+function keysOf(prefix: string, owner: string) {
+  const log = `${prefix}:log:{${encodeURIComponent(owner)}}`
+  return {
+    entries: `${log}:entries`,
+    head: `${log}:head`,
+    channel: `${log}:live`,
+    guard: (jobId: string) => `${log}:job:${jobId}`,
+  }
+}
+
+function newEpoch(): string {
+  return randomBytes(8).toString('hex')
+}

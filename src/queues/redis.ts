@@ -1,0 +1,86 @@
+/** Connections to Redis, by what they are for: each kind fails, waits and reconnects differently. */
+import { Redis, type RedisOptions } from 'ioredis'
+import type { Log } from '../ports.ts'
+
+/**
+ * - `commands`: answers or fails within `COMMAND_TIMEOUT_MS`, and at once while Redis is known to be down.
+ * - `producer`: the same, for BullMQ, which makes pipelines of its own.
+ * - `subscriber`: pub/sub only; its owner subscribes again after a reconnect.
+ * - `worker`: waits for Redis as long as it takes.
+ */
+export type RedisRole = 'commands' | 'producer' | 'subscriber' | 'worker'
+
+/** Opens a new connection, which belongs to the caller. It connects in the background and never gives up. */
+export type ConnectRedis = (role: RedisRole) => Redis
+
+export const COMMAND_TIMEOUT_MS = 3000
+/** How long a command waits for a connection that is just being made. */
+export const CONNECT_WAIT_MS = 1500
+
+const FAIL_FAST = {
+  enableOfflineQueue: false,
+  maxRetriesPerRequest: 0,
+  autoResendUnfulfilledCommands: false,
+  commandTimeout: COMMAND_TIMEOUT_MS,
+} satisfies RedisOptions
+const OPTIONS = {
+  commands: { ...FAIL_FAST, enableAutoPipelining: true },
+  producer: FAIL_FAST,
+  subscriber: { ...FAIL_FAST, autoResubscribe: false },
+  worker: { maxRetriesPerRequest: null },
+} satisfies Record<RedisRole, RedisOptions>
+
+/** Makes the factory of connections to one Redis (`redis://` or `rediss://`). Outages are logged once each. */
+export function createConnectRedis(url: string, log: Log): ConnectRedis {
+  return (role) => {
+    const redis = new Redis(url, { connectTimeout: 5000, retryStrategy: reconnectDelayMs, ...OPTIONS[role] })
+    logOutages(redis, log, role)
+    return redis
+  }
+}
+
+/** Short, because a process without Redis shows nothing live; jittered, because many processes lose it together. */
+function reconnectDelayMs(tries: number): number {
+  return Math.min(50 * 2 ** Math.min(tries, 5), 1000) * (0.75 + Math.random() / 2)
+}
+
+function logOutages(redis: Redis, log: Log, role: RedisRole): void {
+  let down = false
+  redis.on('error', (error: Error) => {
+    if (!down) log.warn({ role, err: error }, 'redis connection lost')
+    down = true
+  })
+  redis.on('ready', () => {
+    if (down) log.info({ role }, 'redis connection restored')
+    down = false
+  })
+}
+
+/**
+ * Makes a function that resolves when the connection can take commands. It waits for an attempt to connect that is
+ * under way, at most `CONNECT_WAIT_MS`, and rejects at once while Redis is known to be down.
+ */
+export function createReadyGate(redis: Redis): () => Promise<void> {
+  let attempt: Promise<void> | undefined
+  return async () => {
+    if (redis.status === 'ready') return
+    if (redis.status !== 'connecting' && redis.status !== 'connect') throw new Error(`Redis is ${redis.status}`)
+    attempt ??= untilConnected(redis).finally(() => {
+      attempt = undefined
+    })
+    await attempt
+  }
+}
+
+function untilConnected(redis: Redis): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onClose = () => reject(new Error('Redis refused the connection'))
+  const timer = setTimeout(() => reject(new Error('Redis does not answer')), CONNECT_WAIT_MS)
+  redis.once('ready', resolve)
+  redis.once('close', onClose)
+  return promise.finally(() => {
+    clearTimeout(timer)
+    redis.off('ready', resolve)
+    redis.off('close', onClose)
+  })
+}

@@ -1,0 +1,127 @@
+/** What a process can be. Each role runs until its signal aborts, and resolves when what it held is settled. */
+import type { FastifyBaseLogger } from 'fastify'
+import { type BootstrapKey, type Config, parseBootstrapKeys } from './config.ts'
+import { createApp, createOpsApp } from './http/app.ts'
+import { hashKey } from './http/auth.ts'
+import type { App } from './http/dependencies.ts'
+import type { HealthDependencies } from './http/routes/health.ts'
+import type { Ports } from './ports.ts'
+import { aborted, pause } from './queues/pause.ts'
+import type { Runtime } from './runtime.ts'
+import { analyseRecording } from './services/analyse-recording.ts'
+import { forwardJob } from './services/forward-job.ts'
+import { reconcile } from './services/reconcile.ts'
+import { recordResult } from './services/record-result.ts'
+import type { MetricsRegistry } from './telemetry/metrics.ts'
+
+export interface RoleContext extends Runtime {
+  readonly config: Config
+  readonly ports: Ports
+  readonly metrics: MetricsRegistry
+  readonly logger: FastifyBaseLogger
+  readonly analysisThreads: number
+  /** Told the address once the API listens. */
+  readonly onListening?: (url: string) => void
+}
+
+export const WORKER_ROLES = ['forward', 'analyse', 'record', 'reconcile'] as const
+export type WorkerRole = (typeof WORKER_ROLES)[number]
+export type Role = 'api' | WorkerRole
+
+export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void>>> = {
+  api: runApi,
+  forward: ({ ports, config, signal, release }) =>
+    ports.jobQueue.consume((entry) => forwardJob(ports, entry), {
+      concurrency: config.forwardConcurrency,
+      signal,
+      release,
+    }),
+  analyse: ({ ports, analysisThreads, signal, release }) =>
+    ports.analysisQueue.consume((message) => analyseRecording(ports, message), {
+      concurrency: analysisThreads,
+      signal,
+      release,
+      probe: () => allOf(ports.jobs.check(), ports.objects.check()),
+    }),
+  record: ({ ports, config, signal, release }) =>
+    ports.resultQueue.consume((message) => recordResult(ports, message), {
+      concurrency: config.recordConcurrency,
+      signal,
+      release,
+      probe: () => ports.jobs.check(),
+    }),
+  reconcile: runReconciler,
+}
+
+/** Runs a worker, with its health and figures on OPS_PORT when that is set. */
+export async function runWorker(role: WorkerRole, context: RoleContext): Promise<void> {
+  const { config, logger, ports } = context
+  if (config.opsPort === 0) return ROLES[role](context)
+  const ops = createOpsApp({ ...healthOf(context, { database: () => ports.jobs.check() }), logger })
+  await ops.listen({ port: config.opsPort, host: config.host })
+  try {
+    await ROLES[role](context)
+  } finally {
+    await ops.close()
+  }
+}
+
+async function runApi(context: RoleContext): Promise<void> {
+  const { config, ports, logger, signal } = context
+  const checks = { database: () => ports.jobs.check(), storage: () => ports.objects.check() }
+  const limits = { maxUploadBytes: config.maxUploadBytes, uploadTimeoutS: config.uploadTimeoutS }
+  const app = await createApp({ ...healthOf(context, checks), ports, limits, logger })
+  await app.listen({ port: config.port, host: config.host })
+  context.onListening?.(urlOf(app))
+  await ensureKeys(context, parseBootstrapKeys(config.bootstrapApiKeys))
+  await aborted(signal)
+  await app.close()
+}
+
+/** The API answers before its keys are made: while the database is away it is up, and not ready. */
+async function ensureKeys({ ports, logger, signal }: RoleContext, keys: readonly BootstrapKey[]): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for (const { owner, key, role } of keys) {
+        await ports.keys.ensure({ owner, role, keyHash: hashKey(key), name: 'bootstrap' })
+      }
+      return
+    } catch (error) {
+      logger.warn({ err: error }, 'bootstrap keys not made yet')
+      await pause(1_000, signal)
+    }
+  }
+}
+
+async function runReconciler({ ports, config, signal, logger }: RoleContext): Promise<void> {
+  const rules = { waitingS: config.stalledAfterS, inFlightS: config.inFlightCheckS, maxAgeS: config.maxJobAgeS }
+  while (!signal.aborted) {
+    try {
+      await reconcile(ports, rules)
+    } catch (error) {
+      logger.warn({ err: error }, 'reconciler pass broken off')
+    }
+    await pause(config.reconcileIntervalS * 1000, signal)
+  }
+}
+
+function healthOf({ config, metrics, signal }: RoleContext, checks: HealthDependencies['checks']): HealthDependencies {
+  return {
+    checks,
+    isStopping: () => signal.aborted,
+    renderMetrics: () => metrics.render(),
+    metricsToken: config.metricsToken,
+    onLoopback: /^(127\.|::1$|localhost$)/.test(config.host),
+  }
+}
+
+async function allOf(...checks: Promise<void>[]): Promise<void> {
+  await Promise.all(checks)
+}
+
+function urlOf(app: App): string {
+  const address = app.server.address()
+  if (address === null || typeof address === 'string') throw new Error('The API does not listen on a port')
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}`
+}

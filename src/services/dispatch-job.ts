@@ -1,0 +1,31 @@
+/**
+ * Hands a stored job to its route. Invariant 10: the row is the outbox, so a queue that is away does not fail the
+ * job; it stays `stored` and the reconciler hands it over later.
+ */
+import { AppError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import type { Ports } from '../ports.ts'
+import { publishJobs } from './publish-job.ts'
+
+type DispatchPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'metrics' | 'log'>
+
+/**
+ * Adds the job to the queue, then moves its row to `queued` and publishes. Repeating it is harmless.
+ *
+ * @returns the row as it is now: still `stored` when the queue cannot be reached
+ */
+export async function dispatchJob(ports: DispatchPorts, job: Job): Promise<Job> {
+  try {
+    await ports.jobQueue.add([job])
+  } catch (error) {
+    if (!(error instanceof AppError) || error.retry === 'never') throw error
+    ports.metrics.count('dispatches', { outcome: 'deferred' })
+    ports.log.warn({ jobId: job.jobId, err: error }, 'job left for the reconciler')
+    return job
+  }
+  const [advanced] = await ports.jobs.advance([{ jobId: job.jobId, attempt: job.attempt, to: 'queued' }])
+  const current = advanced?.job ?? job
+  ports.metrics.count('dispatches', { outcome: 'queued' })
+  await publishJobs(ports, [current])
+  return current
+}

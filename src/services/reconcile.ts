@@ -1,0 +1,101 @@
+/**
+ * Invariants 1 and 11: the rows say what has to be done, and waiting is not stalling. One pass looks at the rows that
+ * nothing has touched for long; claims are made in the database, so passes may run on many instances at once.
+ *
+ *   uploading, past its deadline            → failed, object deleted
+ *   stored, queued, untouched               → added to the queue again (a no-op while it waits or runs there)
+ *   forwarded, analysing, untouched         → sent again, only when both SQS queues hold nothing visible or in flight
+ *   any of them, older than the age limit   → failed
+ */
+import { AppError, toAppError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import type { Ports } from '../ports.ts'
+import { dispatchJob } from './dispatch-job.ts'
+import { sendForAnalysis } from './forward-job.ts'
+import { publishJobs } from './publish-job.ts'
+
+type ReconcilePorts = Pick<
+  Ports,
+  'jobs' | 'objects' | 'jobQueue' | 'analysisQueue' | 'resultQueue' | 'progress' | 'metrics' | 'log'
+>
+
+export interface ReconcileRules {
+  readonly waitingS: number
+  readonly inFlightS: number
+  readonly maxAgeS: number
+}
+
+const CLAIM_LIMIT = 200
+
+/** One pass. What fails for one row is logged and left for a later pass; only the database being away throws. */
+export async function reconcile(ports: ReconcilePorts, rules: ReconcileRules): Promise<void> {
+  for (const job of await ports.jobs.findOlderThan(rules.maxAgeS, CLAIM_LIMIT)) {
+    await attend(ports, job, () => giveUp(ports, job))
+  }
+  const { waitingS, inFlightS } = rules
+  const stalled = await ports.jobs.claimStalled({ waitingS, inFlightS, limit: CLAIM_LIMIT })
+  const queuesAreEmpty = once(() => areQueuesEmpty(ports))
+  for (const job of stalled) await attend(ports, job, () => resume(ports, job, queuesAreEmpty))
+}
+
+async function resume(ports: ReconcilePorts, job: Job, queuesAreEmpty: () => Promise<boolean>): Promise<void> {
+  switch (job.status) {
+    case 'uploading':
+      return endUpload(ports, job)
+    case 'stored':
+    case 'queued':
+      await dispatchJob(ports, job)
+      return ports.metrics.count('reconciled', { action: 'dispatched' })
+    case 'forwarded':
+    case 'analysing':
+      if (!(await queuesAreEmpty())) return
+      await sendForAnalysis(ports, job)
+      ports.metrics.count('reconciled', { action: 'sent' })
+      return ports.log.warn({ jobId: job.jobId, status: job.status }, 'job sent for analysis again')
+    default:
+      return
+  }
+}
+
+async function endUpload(ports: ReconcilePorts, job: Job): Promise<void> {
+  const detail = 'The upload did not end before its deadline'
+  await fail(ports, job, new AppError('upload-expired', detail), false)
+  await ports.objects.delete(job.objectKey)
+}
+
+async function giveUp(ports: ReconcilePorts, job: Job): Promise<void> {
+  const detail = `The job was still ${job.status} when it reached the age limit`
+  await fail(ports, job, new AppError('job-too-old', detail), job.status !== 'uploading')
+}
+
+async function fail(ports: ReconcilePorts, job: Job, error: AppError, retryable: boolean): Promise<void> {
+  const { jobId, attempt } = job
+  const { code, detail } = error
+  const [ended] = await ports.jobs.advance([{ jobId, attempt, to: 'failed', error: { code, detail, retryable } }])
+  if (ended?.moved) ports.log.warn({ jobId, attempt, code }, 'job ended by the reconciler')
+  ports.metrics.count('reconciled', { action: code })
+  await publishJobs(ports, ended?.job === undefined ? [] : [ended.job])
+}
+
+async function areQueuesEmpty(ports: ReconcilePorts): Promise<boolean> {
+  const depths = await Promise.all([ports.analysisQueue.depth(), ports.resultQueue.depth()])
+  return depths.every(({ visible, inFlight }) => visible === 0 && inFlight === 0)
+}
+
+async function attend(ports: ReconcilePorts, job: Job, action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    if (toAppError(error).code === 'database-unavailable') throw error
+    ports.metrics.count('reconciled', { action: 'error' })
+    ports.log.warn({ jobId: job.jobId, status: job.status, err: error }, 'job left for a later pass')
+  }
+}
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}

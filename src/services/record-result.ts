@@ -1,0 +1,70 @@
+/** The last hop: an answer of an analysis server becomes the row's result or its error. Any repeat is acknowledged. */
+import { AppError } from '../domain/errors.ts'
+import { analysisProgress, isTerminal } from '../domain/job.ts'
+import { type AnalysisAnswer, type CompletedAnswer, parseAnalysisAnswer } from '../domain/messages.ts'
+import { resultPrefix } from '../domain/object-keys.ts'
+import { toProgressEvent } from '../domain/progress-event.ts'
+import type { Ports, ReceivedMessage, StatusChange, StoredResult } from '../ports.ts'
+import { publishEvents, publishJobs } from './publish-job.ts'
+
+type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'metrics' | 'log'>
+
+/** Records one answer from the results queue; throws `message-invalid` or `job-not-found` for poison. */
+export async function recordResult(ports: RecordPorts, message: Pick<ReceivedMessage, 'body'>): Promise<void> {
+  const answer = parseAnalysisAnswer(message.body)
+  if (answer.type === 'progress') return recordProgress(ports, answer)
+  const [advanced] = await ports.jobs.advance([await toChange(ports, answer)])
+  const job = advanced?.job
+  if (job === undefined) throw unknownJob(answer)
+  ports.metrics.count('results', { outcome: advanced?.moved ? answer.type : 'repeat' })
+  if (advanced?.moved) ports.log.info({ jobId: job.jobId, attempt: job.attempt, status: job.status }, 'result recorded')
+  await publishJobs(ports, [job])
+}
+
+async function recordProgress(
+  ports: RecordPorts,
+  answer: Extract<AnalysisAnswer, { type: 'progress' }>,
+): Promise<void> {
+  const { job_id: jobId, attempt } = answer
+  const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'analysing' }])
+  const job = advanced?.job
+  if (job === undefined) throw unknownJob(answer)
+  if (job.attempt !== attempt || isTerminal(job.status)) return publishJobs(ports, [job])
+  const now = { progress: analysisProgress(answer.progress), at: new Date() }
+  const event = toProgressEvent(job, answer.message === undefined ? now : { ...now, message: answer.message })
+  await publishEvents(ports, [event])
+}
+
+async function toChange(
+  ports: RecordPorts,
+  answer: Exclude<AnalysisAnswer, { type: 'progress' }>,
+): Promise<StatusChange> {
+  const ref = { jobId: answer.job_id, attempt: answer.attempt }
+  if (answer.type === 'failed') {
+    const { code, detail = 'The analysis server gave no reason', retryable = false } = answer.error
+    return { ...ref, to: 'failed', error: { code, detail, retryable } }
+  }
+  const durationS = answer.duration_s ?? numberOr(answer.result?.duration_s)
+  const result = await toStoredResult(ports, answer)
+  return { ...ref, to: 'completed', result, ...(durationS === undefined ? {} : { durationS }) }
+}
+
+/** A result elsewhere than under its own job's prefix is poison: it could show one owner another's data. */
+async function toStoredResult(ports: RecordPorts, answer: CompletedAnswer): Promise<StoredResult> {
+  if (answer.result_s3_url === undefined) return { json: JSON.stringify(answer.result) }
+  const job = await ports.jobs.find(answer.job_id)
+  if (job === undefined) throw unknownJob(answer)
+  const objectKey = ports.objects.keyOf(answer.result_s3_url)
+  if (!objectKey?.startsWith(resultPrefix(job.owner, job.jobId))) {
+    throw new AppError('message-invalid', 'result_s3_url lies outside the job’s own place')
+  }
+  return { objectKey }
+}
+
+function unknownJob(answer: AnalysisAnswer): AppError {
+  return new AppError('job-not-found', `There is no job ${answer.job_id}`)
+}
+
+function numberOr(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined
+}

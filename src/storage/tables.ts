@@ -1,0 +1,66 @@
+/** The tables, as Kysely sees them. `migrations/` makes them; job-rows.ts translates them. */
+import type { ColumnType, Generated } from 'kysely'
+import type { JobStatus, Priority, Route, UnfinishedStatus } from '../domain/job.ts'
+
+/** Written as it is, read as the drivers give it: pg a string, PGlite a number. */
+type BigInteger = ColumnType<number | string | bigint, number | null, number | null>
+/** Written as JSON text, read parsed. */
+type Json = ColumnType<Record<string, unknown>, string, string>
+
+export interface JobsTable {
+  job_id: string
+  owner: string
+  token_id: string | null
+  status: JobStatus
+  attempt: Generated<number>
+  progress: Generated<number>
+  message: string
+  route: Route
+  filename: string | null
+  content_type: string
+  object_key: string
+  size_bytes: BigInteger | null
+  sha256: string | null
+  duration_s: number | null
+  priority: Priority
+  metadata: Json
+  callback_url: string | null
+  not_before: Date | null
+  traceparent: string | null
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
+  finished_at: Date | null
+  error_code: string | null
+  error_stage: UnfinishedStatus | null
+  error_detail: string | null
+  error_retryable: boolean | null
+  upload_deadline_at: Date
+  stage_at: Generated<Date>
+  watched_from: Date
+  claims: Generated<number>
+}
+
+export interface JobResultsTable {
+  job_id: string
+  attempt: number
+  result: Json | null
+  object_key: string | null
+}
+
+export interface ApiKeysTable {
+  key_id: Generated<string>
+  owner: string
+  role: 'user' | 'admin'
+  key_hash: string
+  name: string
+  created_at: Generated<Date>
+  expires_at: Date | null
+  revoked_at: Date | null
+  last_used_at: Date | null
+}
+
+export interface Tables {
+  jobs: JobsTable
+  job_results: JobResultsTable
+  api_keys: ApiKeysTable
+}

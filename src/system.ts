@@ -1,0 +1,73 @@
+/**
+ * The whole system in one process, every role of it. What the environment does not name is embedded: PGlite, S3 and
+ * SQS in this process, a redis-server of our own; their data lies in DATA_DIR.
+ */
+import { join } from 'node:path'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from './config.ts'
+import { startAwsEmulator } from './embedded/aws-emulator.ts'
+import { lockDataDir } from './embedded/data-dir-lock.ts'
+import { startRedisServer } from './embedded/redis-server.ts'
+import { openResources, type Places, type Resources } from './resources.ts'
+import { ROLES, type Role } from './roles.ts'
+import type { Runtime } from './runtime.ts'
+
+export interface System extends Resources {
+  /** Base URL of the API. */
+  readonly url: string
+  /** Rejects when a role fails; resolves when all have stopped. */
+  readonly running: Promise<void>
+}
+
+/**
+ * Starts the stores that are missing, brings schema and queues up to date and starts every role. `close` is called
+ * when `running` has settled.
+ */
+export async function startSystem(config: Config, logger: FastifyBaseLogger, runtime: Runtime): Promise<System> {
+  await using cleanUp = new AsyncDisposableStack()
+  const places = await openPlaces(config, cleanUp)
+  const resources = openResources(config, places, logger)
+  cleanUp.defer(() => resources.close())
+  await resources.migrate()
+  await resources.provision()
+  const { promise: listening, resolve } = Promise.withResolvers<string>()
+  const context = { ...runtime, ...resources, config, logger, onListening: resolve }
+  const running = runAll(Object.keys(ROLES) as Role[], context)
+  const url = await Promise.race([listening, running.then(() => Promise.reject(new Error('stopped while starting')))])
+  const opened = cleanUp.move()
+  return { ...resources, url, running, close: () => opened.disposeAsync() }
+}
+
+/** Runs roles side by side; when one fails the others are stopped too. */
+async function runAll(roles: readonly Role[], context: Parameters<(typeof ROLES)['api']>[0]): Promise<void> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([context.signal, failed.signal])
+  const run = async (role: Role): Promise<void> => {
+    try {
+      await ROLES[role]({ ...context, signal })
+    } catch (error) {
+      failed.abort()
+      throw error
+    }
+  }
+  const outcomes = await Promise.allSettled(roles.map(run))
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failure !== undefined) throw failure.reason
+}
+
+async function openPlaces(config: Config, cleanUp: AsyncDisposableStack): Promise<Places> {
+  const { databaseUrl, redisUrl, awsEndpointUrl, dataDir } = config
+  if (databaseUrl === undefined || redisUrl === undefined || awsEndpointUrl === undefined)
+    cleanUp.use(lockDataDir(dataDir))
+  const redis = redisUrl ?? cleanUp.use(await startRedisServer({ dataDir: join(dataDir, 'redis') })).url
+  const aws = awsEndpointUrl ?? cleanUp.use(await startAwsEmulator({ dataDir: join(dataDir, 'aws') })).endpoint
+  return {
+    database:
+      databaseUrl === undefined
+        ? { dataDir: join(dataDir, 'postgres') }
+        : { url: databaseUrl, poolSize: config.databasePool },
+    redisUrl: redis,
+    awsEndpointUrl: aws,
+    embeddedAws: awsEndpointUrl === undefined,
+  }
+}

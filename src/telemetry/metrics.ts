@@ -1,0 +1,76 @@
+/** Counters, durations and gauges in the Prometheus text format. Every name starts with `tonewire_`. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Metrics } from '../ports.ts'
+
+/** What a counter or histogram of this name counts; a name that is not here is a mistake and throws. */
+const HELP = {
+  uploads: ['counter', 'Uploads by how they ended', ['outcome']],
+  dispatches: ['counter', 'Jobs handed to the queue, or left for the reconciler', ['outcome']],
+  forwards: ['counter', 'Jobs forwarded to SQS, and repeats that were acknowledged', ['outcome']],
+  analyses: ['counter', 'Recordings analysed, and repeats that were acknowledged', ['outcome']],
+  results: ['counter', 'Results recorded, and repeats that were acknowledged', ['outcome']],
+  reconciled: ['counter', 'What the reconciler did', ['action']],
+  publish_failures: ['counter', 'Progress events that could not be published', ['code']],
+  scrape_failures: ['counter', 'Gauges that could not be read', ['source']],
+  analysis: ['histogram', 'Time of one analysis from the order to its answer', []],
+} as const satisfies Record<string, readonly ['counter' | 'histogram', string, readonly string[]]>
+
+/** Gauges are read when somebody asks. */
+export interface GaugeSource {
+  readonly name: string
+  readonly help: string
+  readonly labels: readonly string[]
+  read(): Promise<readonly { labels: Record<string, string>; value: number }[]>
+}
+
+export interface MetricsRegistry extends Metrics {
+  addGauges(source: GaugeSource): void
+  /** The text for `/metrics`; a gauge that cannot be read is left out and counted. */
+  render(): Promise<{ contentType: string; text: string }>
+}
+
+export function createMetrics(): MetricsRegistry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry, prefix: 'tonewire_' })
+  const counters = new Map<string, Counter>()
+  const histograms = new Map<string, Histogram>()
+  for (const [name, [kind, help, labelNames]] of Object.entries(HELP)) {
+    const common = { help, labelNames: [...labelNames], registers: [registry] }
+    if (kind === 'counter') counters.set(name, new Counter({ name: `tonewire_${name}_total`, ...common }))
+    else histograms.set(name, new Histogram({ name: `tonewire_${name}_seconds`, buckets: BUCKETS, ...common }))
+  }
+  const sources: { gauge: Gauge; source: GaugeSource }[] = []
+  const metrics: Metrics = {
+    count: (name, labels = {}, by = 1) => known(counters, name).inc(labels, by),
+    observe: (name, seconds, labels = {}) => known(histograms, name).observe(labels, seconds),
+  }
+  return {
+    ...metrics,
+    addGauges: (source) => {
+      const { name, help } = source
+      const gauge = new Gauge({ name: `tonewire_${name}`, help, labelNames: [...source.labels], registers: [registry] })
+      sources.push({ gauge, source })
+    },
+    render: async () => {
+      await Promise.all(sources.map((entry) => refresh(entry, metrics)))
+      return { contentType: registry.contentType, text: await registry.metrics() }
+    },
+  }
+}
+
+const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+async function refresh({ gauge, source }: { gauge: Gauge; source: GaugeSource }, metrics: Metrics): Promise<void> {
+  gauge.reset()
+  try {
+    for (const { labels, value } of await source.read()) gauge.set(labels, value)
+  } catch {
+    metrics.count('scrape_failures', { source: source.name })
+  }
+}
+
+function known<T>(instruments: Map<string, T>, name: string): T {
+  const instrument = instruments.get(name)
+  if (instrument === undefined) throw new Error(`unknown metric ${name}`)
+  return instrument
+}

@@ -1,0 +1,96 @@
+import { AppError, isFinal } from '../../src/domain/errors.ts'
+import type { JobQueue, QueuedJob } from '../../src/ports.ts'
+import { createWake } from './wake.ts'
+
+export interface FakeJobQueue extends JobQueue {
+  /** What waits now, in the order it will run. */
+  readonly waiting: readonly QueuedJob[]
+  /** An outage, and its end. */
+  setDown(down: boolean): void
+  /** What a flush of Redis does. */
+  flush(): void
+  close(): Promise<void>
+}
+
+interface Item {
+  readonly entry: QueuedJob
+  tries: number
+  active: boolean
+}
+
+const ORDER = { high: 0, normal: 1, low: 2 }
+
+/** The job queue in memory; failed work is tried again at once. */
+export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}): FakeJobQueue {
+  const items = new Map<string, Item>()
+  const change = createWake()
+  let down = false
+
+  function waiting(): Item[] {
+    return [...items.values()]
+      .filter((item) => !item.active)
+      .sort((a, b) => ORDER[a.entry.priority] - ORDER[b.entry.priority])
+  }
+
+  function next(): Item | undefined {
+    const now = Date.now()
+    return down ? undefined : waiting().find(({ entry }) => (entry.notBefore?.getTime() ?? 0) <= now)
+  }
+
+  async function run(id: string, item: Item, handler: (entry: QueuedJob) => Promise<void>, release?: AbortSignal) {
+    item.active = true
+    item.tries += 1
+    const released = Promise.withResolvers<'released'>()
+    release?.addEventListener('abort', () => released.resolve('released'), { once: true })
+    if (release?.aborted) released.resolve('released')
+    try {
+      if ((await Promise.race([handler(item.entry), released.promise])) === 'released') item.tries -= 1
+      else items.delete(id)
+    } catch (error) {
+      if (isFinal(error) || item.tries >= attempts) items.delete(id)
+    }
+    item.active = false
+    change.wake()
+  }
+
+  return {
+    get waiting() {
+      return waiting().map(({ entry }) => entry)
+    },
+    setDown(value) {
+      down = value
+      change.wake()
+    },
+    flush: () => items.clear(),
+    async add(entries) {
+      if (down) throw new AppError('queue-unavailable', 'The queue cannot be reached')
+      for (const entry of entries) {
+        const id = `${entry.jobId}-${entry.attempt}`
+        if (!items.has(id)) items.set(id, { entry, tries: 0, active: false })
+        const waitMs = (entry.notBefore?.getTime() ?? 0) - Date.now()
+        if (waitMs > 0) setTimeout(change.wake, waitMs).unref()
+      }
+      change.wake()
+    },
+    async consume(handler, { concurrency, signal, release }) {
+      const running = new Set<Promise<void>>()
+      while (!signal.aborted) {
+        const item = running.size < concurrency ? next() : undefined
+        if (item === undefined) {
+          await change.wait(signal)
+          continue
+        }
+        const id = `${item.entry.jobId}-${item.entry.attempt}`
+        const work: Promise<void> = run(id, item, handler, release).finally(() => running.delete(work))
+        running.add(work)
+      }
+      await Promise.all(running)
+    },
+    async counts() {
+      if (down) throw new AppError('queue-unavailable', 'The queue cannot be reached')
+      const inactive = waiting().length
+      return { waiting: inactive, active: items.size - inactive }
+    },
+    async close() {},
+  }
+}

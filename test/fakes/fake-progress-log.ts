@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto'
+import type { LogPosition } from '../../src/domain/cursor.ts'
+import { AppError } from '../../src/domain/errors.ts'
+import { isTerminal, rankOf } from '../../src/domain/job.ts'
+import type { ProgressEvent } from '../../src/domain/progress-event.ts'
+import type { LogEntry, LogListener, ProgressLog, Published } from '../../src/ports.ts'
+
+export interface FakeProgressLog extends ProgressLog {
+  /** Everything appended since the last flush, of all owners, in order. */
+  readonly entries: readonly (LogEntry & { readonly owner: string })[]
+  readonly listenerCount: number
+  setDown(down: boolean): void
+  /** What a flush of Redis does. */
+  flush(): void
+  /** What a reconnect of the subscriber does. */
+  interrupt(): void
+  close(): Promise<void>
+}
+
+/** The progress log in memory: the same guard, epochs and gapless positions. */
+export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: number } = {}): FakeProgressLog {
+  const logs = new Map<string, { epoch: string; seq: number; entries: LogEntry[] }>()
+  const guards = new Map<string, ProgressEvent>()
+  const listeners = new Map<string, Set<LogListener>>()
+  const appended: (LogEntry & { owner: string })[] = []
+  let down = false
+
+  function open(owner: string) {
+    const log = logs.get(owner) ?? { epoch: randomBytes(8).toString('hex'), seq: 0, entries: [] }
+    logs.set(owner, log)
+    return log
+  }
+
+  function append(event: ProgressEvent): void {
+    const log = open(event.owner)
+    log.seq += 1
+    const { owner, ...rest } = event
+    const entry = { epoch: log.epoch, seq: log.seq, event: rest }
+    log.entries.push(entry)
+    if (log.entries.length > maxEntries) log.entries.shift()
+    appended.push({ ...entry, owner })
+    guards.set(`${owner} ${event.jobId}`, event)
+    for (const listener of listeners.get(owner) ?? []) listener.onEntry(entry)
+  }
+
+  function publishOne(event: ProgressEvent, seed: ProgressEvent | undefined): Published {
+    const key = `${event.owner} ${event.jobId}`
+    if (guards.get(key) === undefined) {
+      if (seed === undefined) return 'unknown'
+      append(seed)
+      if (isSame(seed, event)) return 'appended'
+    }
+    const guard = guards.get(key)!
+    if (!isAhead(event, guard)) return 'known'
+    append(event.attempt === guard.attempt ? notBelow(event, guard.progress) : event)
+    return 'appended'
+  }
+
+  const whenUp = <T>(work: () => T) => {
+    if (down) throw new AppError('progress-unavailable', 'The progress log cannot be reached')
+    return work()
+  }
+  const headOf = (owner: string): LogPosition => {
+    const { epoch, seq } = open(owner)
+    return { epoch, seq }
+  }
+
+  return {
+    entries: appended,
+    get listenerCount() {
+      return [...listeners.values()].reduce((sum, set) => sum + set.size, 0)
+    },
+    setDown(value) {
+      down = value
+    },
+    flush() {
+      logs.clear()
+      guards.clear()
+      appended.length = 0
+    },
+    interrupt() {
+      for (const set of listeners.values()) for (const listener of set) listener.onInterrupted()
+    },
+    publish: async (entries) => whenUp(() => entries.map(({ event, seed }) => publishOne(event, seed))),
+    head: async (owner) => whenUp(() => headOf(owner)),
+    read: async (owner, after) =>
+      whenUp(() => {
+        const { entries, seq, epoch } = open(owner)
+        const later = entries.filter((entry) => entry.seq > after.seq)
+        const follows = after.seq === seq || later[0]?.seq === after.seq + 1
+        const complete = after.epoch === epoch && after.seq <= seq && follows
+        return { head: headOf(owner), complete, entries: complete ? later : [] }
+      }),
+    subscribe: async (owner, listener) =>
+      whenUp(() => {
+        const set = listeners.get(owner) ?? new Set()
+        listeners.set(owner, set.add(listener))
+        return () => {
+          set.delete(listener)
+          if (set.size === 0 && listeners.get(owner) === set) listeners.delete(owner)
+        }
+      }),
+    check: async () => whenUp(() => undefined),
+    async close() {},
+  }
+}
+
+function isSame(a: ProgressEvent, b: ProgressEvent): boolean {
+  return a.attempt === b.attempt && a.status === b.status && a.progress === b.progress
+}
+
+function isAhead(event: ProgressEvent, guard: ProgressEvent): boolean {
+  if (event.attempt !== guard.attempt) return event.attempt > guard.attempt
+  if (isTerminal(guard.status)) return false
+  const [rank, reached] = [rankOf(event.status), rankOf(guard.status)]
+  return rank === reached ? event.progress > guard.progress : rank > reached
+}
+
+/** A row that fails keeps its own figure, which the log may have passed. */
+function notBelow(event: ProgressEvent, reached: number): ProgressEvent {
+  if (event.progress >= reached) return event
+  const data = event.data.replace(/"progress":\s*[\d.]+/, `"progress":${reached}`)
+  return { ...event, progress: reached, data }
+}

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { findFreePort } from '../../src/embedded/free-port.ts'
+import { openEvents } from '../support/events.ts'
+import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
+import { toneWav } from '../support/recordings.ts'
+import { getJson, openTestPlaces, startTestSystem, TEST_KEY, type TestSystem, uploadRaw } from '../support/system.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
+
+const WAV = toneWav()
+const ALL = ['api', 'forward', 'analyse', 'record', 'reconcile'] as const
+const FAST = { STALLED_AFTER_S: '0.2', RECONCILE_INTERVAL_S: '0.1', IN_FLIGHT_CHECK_S: '1' }
+async function upload(system: TestSystem): Promise<Record<string, unknown>> {
+  const response = await uploadRaw(system.url, WAV)
+  assert.equal(response.status, 202)
+  return (await response.json()) as Record<string, unknown>
+}
+
+/** Follows a job until it has ended, opening the stream again as a browser would. */
+async function statusAtEnd(system: TestSystem, jobId: unknown): Promise<unknown> {
+  for (;;) {
+    const stream = await openEvents(`${system.url}/v1/jobs/${jobId}/events`, TEST_KEY)
+    await stream.ended
+    const last = stream.events.at(-1)?.data.status
+    if (['completed', 'failed', 'cancelled'].includes(String(last))) return last
+  }
+}
+
+test('while Redis is away an upload is accepted all the same, and completes when it is back', async () => {
+  const { places, env, redis } = await openTestPlaces()
+  const system = await startTestSystem(ALL, places, { ...env, ...FAST })
+  assert.equal(await statusAtEnd(system, (await upload(system)).job_id), 'completed')
+  await redis.stop()
+  const job = await upload(system)
+  assert.deepEqual([job.status, job.event_cursor], ['stored', null])
+  const stream = await openEvents(`${system.url}/v1/jobs/${job.job_id}/events`, TEST_KEY)
+  await stream.ended
+  assert.match(stream.text(), /^retry: \d+\n\n$/)
+  await redis.start()
+  assert.equal(await statusAtEnd(system, job.job_id), 'completed')
+  await system.stop()
+})
+
+test('an upload is accepted when Redis was never up', async () => {
+  const { places, env } = await openTestPlaces()
+  const nowhere = { ...places, redisUrl: `redis://127.0.0.1:${await findFreePort()}` }
+  const system = await startTestSystem(['api'], nowhere, env)
+  const job = await upload(system)
+  assert.deepEqual([job.status, job.event_cursor], ['stored', null])
+  await system.stop()
+})
+
+test('a Redis that comes back empty loses no job', async () => {
+  const { places, env, redis } = await openTestPlaces()
+  const system = await startTestSystem(['api'], places, { ...env, ...FAST })
+  const jobs = await Promise.all(Array.from({ length: 20 }, () => upload(system)))
+  assert.ok(jobs.every(({ status }) => status === 'queued'))
+  await redis.kill()
+  await redis.start()
+  system.start(['forward', 'analyse', 'record', 'reconcile'])
+  const ends = await Promise.all(jobs.map(({ job_id: jobId }) => statusAtEnd(system, jobId)))
+  assert.deepEqual([...new Set(ends)], ['completed'])
+  await system.stop()
+})
+
+test('while S3 is away an upload is a 503 with Retry-After, and nothing is left behind', async () => {
+  const { places, env, aws } = await openTestPlaces()
+  const proxy = await startTcpProxy(Number(new URL(aws.endpoint).port))
+  const away = { ...places, awsEndpointUrl: `http://127.0.0.1:${proxy.port}` }
+  const system = await startTestSystem(['api'], away, env)
+  await proxy.stop()
+  const response = await uploadRaw(system.url, WAV)
+  const problem = (await response.json()) as Record<string, unknown>
+  assert.deepEqual([response.status, problem.code], [503, 'storage-unavailable'])
+  assert.ok(Number(response.headers.get('retry-after')) > 0)
+  const counts = await system.ports.jobs.countByStatus()
+  assert.deepEqual(
+    counts.filter(({ count }) => count > 0),
+    [],
+  )
+  assert.equal((await getJson(`${system.url}/readyz`)).status, 503)
+  assert.equal((await getJson(`${system.url}/livez`)).status, 200)
+  await proxy.start()
+  assert.equal((await uploadRaw(system.url, WAV)).status, 202)
+  await system.stop()
+})
+
+test('while PostgreSQL is away an upload is a 503, and works when it is back', {
+  skip: skipWithoutPostgres,
+}, async () => {
+  const { places, env } = await openTestPlaces()
+  const { url } = await createTestDatabase()
+  const proxy = await startTcpProxy(Number(new URL(url).port))
+  const through = new URL(url)
+  through.port = String(proxy.port)
+  const system = await startTestSystem(['api'], { ...places, database: { url: through.href } }, env)
+  assert.equal((await uploadRaw(system.url, WAV)).status, 202)
+  await proxy.stop()
+  const response = await uploadRaw(system.url, WAV)
+  const problem = (await response.json()) as Record<string, unknown>
+  assert.deepEqual([response.status, problem.code], [503, 'database-unavailable'])
+  assert.equal((await getJson(`${system.url}/readyz`)).status, 503)
+  await proxy.start()
+  assert.equal((await uploadRaw(system.url, WAV)).status, 202)
+  await system.stop()
+})

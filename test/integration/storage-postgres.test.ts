@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { sql } from 'kysely'
+import { findFreePort } from '../../src/embedded/free-port.ts'
+import { type Database, openDatabase } from '../../src/storage/database.ts'
+import { createJobStore } from '../../src/storage/job-store.ts'
+import { createKeyStore } from '../../src/storage/key-store.ts'
+import { migrateDatabase } from '../../src/storage/migrate.ts'
+import { changeTo, newJob } from '../contracts/job-store.ts'
+import { newKey } from '../contracts/key-store.ts'
+import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
+import { startProcess } from '../support/processes.ts'
+
+const skip = { skip: skipWithoutPostgres }
+const createUrl = async () => (skipWithoutPostgres === false ? (await createTestDatabase()).url : 'postgres://nowhere')
+const url = await createUrl()
+const emptyUrl = await createUrl()
+const scriptUrl = await createUrl()
+const UNAVAILABLE = { name: 'AppError', code: 'database-unavailable' }
+
+describe('the schema', skip, () => {
+  test('comes up once when several processes bring it up at the same time', async () => {
+    const databases = Array.from({ length: 5 }, () => openDatabase({ url: emptyUrl, poolSize: 2 }))
+    const applied = await Promise.all(databases.map((db) => migrateDatabase(db)))
+    assert.deepEqual(applied.flat(), ['0001-jobs'])
+    assert.deepEqual(await migrateDatabase(databases[0]!), [])
+    await Promise.all(databases.map((db) => db.destroy()))
+  })
+
+  test('refuses rows that must not be', async () => {
+    const db = openDatabase({ url: emptyUrl })
+    const { jobId } = await createJobStore(db).create(newJob())
+    const wrong = [
+      `status = 'completed'`,
+      `status = 'failed', finished_at = now()`,
+      `finished_at = now()`,
+      `error_code = 'x'`,
+      `progress = 101`,
+      `attempt = -1`,
+      `status = 'lost'`,
+      `route = 'pigeon'`,
+      `priority = 'urgent'`,
+      `sha256 = 'AB'`,
+    ]
+    for (const set of wrong) {
+      const update = sql.raw(`update jobs set ${set} where job_id = '${jobId}'`).execute(db)
+      await assert.rejects(update, { code: '23514' }, set)
+    }
+    await db.destroy()
+  })
+
+  test('the migrate command applies it, and a second time finds nothing to do', async () => {
+    for (const expected of ['Applied 0001-jobs', 'The schema is up to date']) {
+      const process = startProcess(['scripts/migrate.ts'], { DATABASE_URL: scriptUrl })
+      assert.deepEqual(await process.ended, { code: 0, signal: null }, process.output())
+      assert.equal(process.output().trim(), expected)
+    }
+  })
+})
+
+test('the migrate command without a database says what is missing', async () => {
+  const process = startProcess(['scripts/migrate.ts'])
+  assert.equal((await process.ended).code, 1)
+  assert.match(process.output(), /^DATABASE_URL is not set/)
+})
+
+describe('jobs in PostgreSQL, from several processes at once', skip, () => {
+  // Each its own pool, as processes have.
+  const databases = Array.from({ length: 4 }, () => openDatabase({ url, poolSize: 4 }))
+  const stores = databases.map(createJobStore)
+  before(() => migrateDatabase(databases[0]!))
+  after(() => Promise.all(databases.map((db) => db.destroy())))
+
+  async function makeJobs(count: number): Promise<string[]> {
+    const jobs = await Promise.all(Array.from({ length: count }, (_, i) => stores[i % 4]!.create(newJob())))
+    await stores[0]!.advance(jobs.map(({ jobId }) => changeTo(jobId, 'stored')))
+    return jobs.map(({ jobId }) => jobId)
+  }
+
+  test('a change made everywhere at once moves each job exactly once', async () => {
+    const ids = await makeJobs(50)
+    for (const to of ['queued', 'analysing', 'completed'] as const) {
+      const calls = [...stores, ...stores].map((store, i) => {
+        const order = i % 2 === 0 ? ids : ids.toReversed()
+        return store.advance(order.map((jobId) => changeTo(jobId, to)))
+      })
+      const moved = (await Promise.all(calls)).flat().filter((answer) => answer.moved)
+      assert.equal(moved.length, 50)
+      assert.equal(new Set(moved.map(({ job }) => job?.jobId)).size, 50)
+      assert.ok((await stores[0]!.findMany(ids)).every(({ status }) => status === to))
+    }
+  })
+
+  test('different statuses racing in opposite orders never dead-lock, and the furthest wins', async () => {
+    const ids = await makeJobs(60)
+    const statuses = ['queued', 'forwarded', 'analysing', 'completed'] as const
+    const calls = Array.from({ length: 24 }, (_, i) => {
+      const slice = ids.slice((i * 7) % 30, ((i * 7) % 30) + 30)
+      const order = i % 2 === 0 ? slice : slice.toReversed()
+      return stores[i % 4]!.advance(order.map((jobId) => changeTo(jobId, statuses[i % 4]!)))
+    })
+    for (const { job } of (await Promise.all(calls)).flat()) assert.ok(job !== undefined)
+    await stores[0]!.advance(ids.map((jobId) => changeTo(jobId, 'completed')))
+    const rows = await stores[0]!.findMany(ids)
+    assert.ok(rows.every(({ status, progress }) => status === 'completed' && progress === 100))
+  })
+
+  test('a change that waited for another’s lock is asked again of the row as it then is', async () => {
+    const [jobId] = await makeJobs(1)
+    const late = await databases[0]!.transaction().execute(async (trx) => {
+      await createJobStore(trx).advance([changeTo(jobId!, 'failed')])
+      const waiting = stores[1]!.advance([changeTo(jobId!, 'completed')])
+      await untilBlocked(databases[2]!)
+      return { waiting }
+    })
+    const [answer] = await late.waiting
+    assert.equal(answer?.moved, false)
+    assert.equal(answer?.job?.status, 'failed')
+    assert.equal(await stores[1]!.findResult(jobId!), undefined)
+  })
+
+  test('a stalled row is handed to one process only, and a row that is just moving to none', async () => {
+    const ids = await makeJobs(200)
+    const [moving] = ids
+    await sql`update jobs set watched_from = now() - interval '1 hour' where status = 'stored'`.execute(databases[0]!)
+    const rules = { waitingS: 60, inFlightS: 600, limit: 15 }
+    const claimed = await databases[0]!.transaction().execute(async (trx) => {
+      await createJobStore(trx).advance([changeTo(moving!, 'queued')])
+      const rounds = Array.from({ length: 24 }, (_, i) => stores[i % 4]!.claimStalled(rules))
+      return (await Promise.all(rounds)).flat().map(({ jobId }) => jobId)
+    })
+    const rest = (await stores[0]!.claimStalled({ ...rules, limit: 1000 })).map(({ jobId }) => jobId)
+    const all = [...claimed, ...rest]
+    assert.equal(new Set(all).size, all.length)
+    assert.deepEqual(all.toSorted(), ids.slice(1).toSorted())
+  })
+
+  test('a key looked up by all at once is found by all', async () => {
+    const key = newKey()
+    await createKeyStore(databases[0]!).ensure(key)
+    const found = await Promise.all(
+      databases.flatMap((db) => [1, 2, 3].map(() => createKeyStore(db).findByHash(key.keyHash))),
+    )
+    assert.equal(new Set(found.map((one) => one?.keyId)).size, 1)
+  })
+
+  test('a revoked or expired key is not found, a key in use is marked as used', async () => {
+    const db = databases[0]!
+    const store = createKeyStore(db)
+    const [revoked, expired, valid] = [newKey(), newKey(), newKey()]
+    for (const key of [revoked, expired, valid]) await store.ensure(key)
+    await sql`update api_keys set revoked_at = now() where key_hash = ${revoked!.keyHash}`.execute(db)
+    await sql`update api_keys set expires_at = now() where key_hash = ${expired!.keyHash}`.execute(db)
+    await sql`update api_keys set expires_at = now() + interval '1 day' where key_hash = ${valid!.keyHash}`.execute(db)
+    assert.equal(await store.findByHash(revoked!.keyHash), undefined)
+    assert.equal(await store.findByHash(expired!.keyHash), undefined)
+    assert.equal((await store.findByHash(valid!.keyHash))?.owner, 'acme')
+    const used = await db.selectFrom('api_keys').select('key_hash').where('last_used_at', 'is not', null).execute()
+    const hashes = used.map(({ key_hash }) => key_hash)
+    assert.deepEqual(
+      [revoked, expired, valid].map((key) => hashes.includes(key!.keyHash)),
+      [false, false, true],
+    )
+  })
+})
+
+describe('an outage of PostgreSQL', skip, () => {
+  const admin = openDatabase({ url, poolSize: 1 })
+  before(() => migrateDatabase(admin))
+  after(() => admin.destroy())
+  const cutAllOthers = () =>
+    sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`.execute(admin)
+
+  test('a statement cut off fails as an outage, and the next one works', async () => {
+    const [holder, db] = [openDatabase({ url, poolSize: 1 }), openDatabase({ url, poolSize: 1 })]
+    const store = createJobStore(db)
+    const { jobId } = await store.create(newJob())
+    const holding = holder.transaction().execute(async (trx) => {
+      await sql`select 1 from jobs where job_id = ${jobId} for update`.execute(trx)
+      const waiting = store.advance([changeTo(jobId, 'stored')])
+      await untilBlocked(admin)
+      await cutAllOthers()
+      await assert.rejects(waiting, UNAVAILABLE)
+      // Cut off between two statements, the holder's transaction ends with its next one.
+      await sql`select 1`.execute(trx)
+    })
+    await assert.rejects(holding, UNAVAILABLE)
+    const [repeat] = await store.advance([changeTo(jobId, 'stored')])
+    assert.equal(repeat?.moved, true)
+    await Promise.all([holder.destroy(), db.destroy()])
+  })
+
+  test('connections cut while idle are replaced without anybody noticing', async () => {
+    const lost: object[] = []
+    const db = openDatabase({ url, poolSize: 3, log: { warn: (fields) => lost.push(fields) } })
+    const store = createJobStore(db)
+    await Promise.all([1, 2, 3].map(() => store.create(newJob())))
+    await cutAllOthers()
+    while (lost.length < 3) await sql`select 1`.execute(admin)
+    await store.check()
+    await db.destroy()
+  })
+
+  test('a server that is not there is an outage, from every method', async () => {
+    const port = await findFreePort()
+    const db = openDatabase({ url: `postgres://postgres@127.0.0.1:${port}/nobody`, connectTimeoutMs: 1000 })
+    const store = createJobStore(db)
+    const job = newJob()
+    const { jobId } = job
+    const rules = { waitingS: 1, inFlightS: 1, limit: 1 }
+    const calls = [
+      store.create(job),
+      store.find(jobId),
+      store.findMany([jobId]),
+      store.advance([changeTo(jobId, 'stored')]),
+      store.findResult(jobId),
+      store.claimStalled(rules),
+      store.findOlderThan(1, 1),
+      store.countByStatus(),
+      store.check(),
+      createKeyStore(db).findByHash('0'.repeat(64)),
+      createKeyStore(db).ensure(newKey()),
+      migrateDatabase(db),
+    ]
+    await Promise.all(calls.map((call) => assert.rejects(call, UNAVAILABLE)))
+    await db.destroy()
+  })
+
+  test('waiting in vain for a connection is an outage', async () => {
+    const db = openDatabase({ url, poolSize: 1, connectTimeoutMs: 50 })
+    await db.transaction().execute(async (trx) => {
+      await sql`select 1`.execute(trx)
+      await assert.rejects(createJobStore(db).check(), UNAVAILABLE)
+    })
+    await db.destroy()
+  })
+
+  test('a mistake of ours is not disguised as an outage', async () => {
+    await assert.rejects(sql`select nothing from nowhere`.execute(admin), { code: '42P01' })
+    const job = newJob({ owner: 'x'.repeat(65) })
+    await assert.rejects(createJobStore(admin).create(job), { code: '23514' })
+  })
+})
+
+/** Resolves once a statement waits for another's lock. */
+async function untilBlocked(db: Database): Promise<void> {
+  for (let blocked = 0; blocked === 0; ) {
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::integer as count from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
+    blocked = rows[0]?.count ?? 0
+  }
+}

@@ -1,0 +1,39 @@
+import { after } from 'node:test'
+import { type RedisServer, startRedisServer } from '../../src/embedded/redis-server.ts'
+
+export interface TestRedis {
+  /** The same through every outage. */
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  /** An outage: the server ends, its data is gone. */
+  stop(): Promise<void>
+  /** Like `kill -9`. */
+  kill(): Promise<void>
+  /** The end of an outage: an empty server on the same port. */
+  start(): Promise<void>
+}
+
+/** A Redis for this test file alone, empty at first; ends with the file's tests. */
+export async function startTestRedis(): Promise<TestRedis> {
+  let server: RedisServer = await startRedisServer()
+  const { url, port } = server
+  const stop = () => server.stop()
+  after(stop)
+  return {
+    url,
+    port,
+    get pid() {
+      return server.pid
+    },
+    stop,
+    async kill() {
+      process.kill(server.pid, 'SIGKILL')
+      await server.stop()
+    },
+    async start() {
+      await server.stop()
+      server = await startRedisServer({ port })
+    },
+  }
+}

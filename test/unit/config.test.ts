@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, loadConfig, parseBootstrapKeys } from '../../src/config.ts'
+
+test('an empty environment gives the documented defaults', () => {
+  const config = loadConfig({})
+  assert.equal(config.port, 3000)
+  assert.equal(config.host, '127.0.0.1')
+  assert.equal(config.maxUploadBytes, 200 * 1024 * 1024)
+  assert.equal(config.s3Bucket, 'audio-bucket')
+  assert.equal(config.databaseUrl, undefined)
+})
+
+test('an empty variable counts as unset', () => {
+  assert.equal(loadConfig({ PORT: '', DATABASE_URL: '' }).port, 3000)
+})
+
+test('every wrong value is listed at once, and secrets are not repeated', () => {
+  const env = {
+    PORT: 'eighty',
+    LOG_LEVEL: 'loud',
+    REDIS_URL: 'http://user:topsecret@host',
+    MAX_DURATION_S: '0',
+    UPLOAD_TIMEOUT_S: '1.5',
+  }
+  assert.throws(
+    () => loadConfig(env),
+    (error: unknown) => {
+      assert.ok(error instanceof ConfigError)
+      assert.deepEqual(error.problems.map((problem) => problem.split(':')[0]).sort(), Object.keys(env).sort())
+      assert.ok(!error.message.includes('topsecret'))
+      return true
+    },
+  )
+})
+
+test('bootstrap keys are read, and a broken one stops the start without being shown', () => {
+  assert.deepEqual(parseBootstrapKeys('acme=secret-key, ops=other-key:admin'), [
+    { owner: 'acme', key: 'secret-key', role: 'user' },
+    { owner: 'ops', key: 'other-key', role: 'admin' },
+  ])
+  assert.throws(
+    () => loadConfig({ BOOTSTRAP_API_KEYS: 'acme=good-enough-key,acme:short' }),
+    (error: unknown) =>
+      error instanceof ConfigError && /entry 2/.test(error.message) && !error.message.includes('good'),
+  )
+})

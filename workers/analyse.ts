@@ -1,0 +1,3 @@
+import { runRole } from '../src/server.ts'
+
+await runRole('analyse')
