@@ -71,25 +71,31 @@ async function runApi(context: RoleContext): Promise<void> {
   const checks = { database: () => ports.jobs.check(), storage: () => ports.objects.check() }
   const limits = { maxUploadBytes: config.maxUploadBytes, uploadTimeoutS: config.uploadTimeoutS }
   const app = await createApp({ ...healthOf(context, checks), ports, limits, logger })
+  const keys = parseBootstrapKeys(config.bootstrapApiKeys)
+  const made = await tryEnsureKeys(context, keys)
   await app.listen({ port: config.port, host: config.host })
   context.onListening?.(urlOf(app))
-  await ensureKeys(context, parseBootstrapKeys(config.bootstrapApiKeys))
+  if (!made) await ensureKeys(context, keys)
   await aborted(signal)
   await app.close()
 }
 
-/** The API answers before its keys are made: while the database is away it is up, and not ready. */
-async function ensureKeys({ ports, logger, signal }: RoleContext, keys: readonly BootstrapKey[]): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      for (const { owner, key, role } of keys) {
-        await ports.keys.ensure({ owner, role, keyHash: hashKey(key), name: 'bootstrap' })
-      }
-      return
-    } catch (error) {
-      logger.warn({ err: error }, 'bootstrap keys not made yet')
-      await pause(1_000, signal)
+/** While the database is away the API is up, and not ready; its keys are made as soon as it is there. */
+async function ensureKeys(context: RoleContext, keys: readonly BootstrapKey[]): Promise<void> {
+  do {
+    await pause(1_000, context.signal)
+  } while (!context.signal.aborted && !(await tryEnsureKeys(context, keys)))
+}
+
+async function tryEnsureKeys({ ports, logger }: RoleContext, keys: readonly BootstrapKey[]): Promise<boolean> {
+  try {
+    for (const { owner, key, role } of keys) {
+      await ports.keys.ensure({ owner, role, keyHash: hashKey(key), name: 'bootstrap' })
     }
+    return true
+  } catch (error) {
+    logger.warn({ err: error }, 'bootstrap keys not made yet')
+    return false
   }
 }
 

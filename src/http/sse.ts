@@ -89,7 +89,8 @@ function createEventStream(raw: ServerResponse, jobId: string): EventStream {
     },
     cursor: () => undefined,
     onClose: (action) => {
-      raw.once('close', action)
+      if (raw.closed || raw.destroyed) action()
+      else raw.once('close', action)
     },
   }
 }

@@ -1,5 +1,5 @@
 /** PFFFT in WebAssembly (J. Pommier, BSD-3) as the engine's Fourier transform. */
-import type { CreateRealFft, RealFft } from '../analysis/fft.ts'
+import { type CreateRealFft, fftSize, type RealFft } from '../analysis/fft.ts'
 
 interface Pffft {
   readonly HEAPF32: Float32Array
@@ -29,8 +29,9 @@ export async function loadFft(): Promise<CreateRealFft> {
 }
 
 function createFft(pffft: Pffft, size: number): RealFft {
+  // The module itself would end for good.
+  if (fftSize(size) !== size) throw new RangeError(`There is no transform of size ${size}`)
   const setup = pffft._pffft_new_setup(size, REAL)
-  if (setup === 0) throw new RangeError(`There is no transform of size ${size}`)
   const data = pffft._pffft_aligned_malloc(4 * size)
   const work = pffft._pffft_aligned_malloc(4 * size)
   let view = new Float32Array(0)

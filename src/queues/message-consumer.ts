@@ -15,6 +15,7 @@ import { createGate, createOutage, createSlots } from './consumer-parts.ts'
 import { createHeartbeat, type HeldMessage } from './message-heartbeat.ts'
 import { createMessageReceipts } from './message-receipts.ts'
 import { aborted, endsWithin } from './pause.ts'
+import { REQUEST_TIMEOUT_MS } from './sqs-errors.ts'
 
 export interface MessageConsumerOptions {
   readonly client: SQSClient
@@ -50,9 +51,9 @@ export async function consumeMessages(
   const outage = createOutage({ queueUrl }, pace, signal, log)
   const pollsOver = new AbortController()
   const polls = Promise.withResolvers<void>()
-  const holder = createHolder(options, polls.promise, release)
+  const holder = createHolder(options, { signal, release, pollsEnded: polls.promise })
 
-  /** Receives once and starts what came; true when there may be more at once. */
+  /** Receives once and starts what came; true when the answer was full, so that there may be more at once. */
   async function receiveOnce(waitTimeS: number): Promise<boolean> {
     const taken = await slots.take(MAX_RECEIVE, signal)
     if (taken === 0 || !(await gate.whenOpen())) return false
@@ -63,7 +64,7 @@ export async function consumeMessages(
     if (messages !== undefined) outage.ended()
     slots.give(taken - (messages?.length ?? 0))
     for (const message of messages ?? []) void hold(message).finally(() => slots.give(1))
-    return messages?.length === taken
+    return messages?.length === MAX_RECEIVE
   }
 
   /**
@@ -102,9 +103,13 @@ export async function consumeMessages(
 }
 
 /** Keeps messages invisible while they are handled, and settles each by its outcome. */
-function createHolder(options: MessageConsumerOptions, pollsEnded: Promise<void>, release: AbortSignal | undefined) {
+function createHolder(
+  options: MessageConsumerOptions,
+  stop: { signal: AbortSignal; release: AbortSignal | undefined; pollsEnded: Promise<void> },
+) {
   const { client, queueUrl, log, visibilityTimeoutS, releaseGraceMs = 2000 } = options
   const { retry = { baseMs: 2000, maxMs: 300_000 } } = options
+  const { signal, release, pollsEnded } = stop
   const receipts = createMessageReceipts(client, queueUrl, log)
   const heartbeat = createHeartbeat(receipts, visibilityTimeoutS, log)
   const running = new Map<HeldMessage, Promise<unknown>>()
@@ -119,7 +124,8 @@ function createHolder(options: MessageConsumerOptions, pollsEnded: Promise<void>
       await heartbeat.stop(held)
       return receipts.delete(held.receipt)
     }
-    const givenBack = held.signal.aborted || (failure instanceof AppError && failure.code === 'shutting-down')
+    const isOver = held.signal.aborted || (failure instanceof AppError && failure.code === 'shutting-down')
+    const givenBack = signal.aborted && isOver
     // Our own poll would take it again at once, and use up its receives.
     if (givenBack) await pollsEnded
     const seconds = givenBack || isFinal(failure) ? 0 : secondsUntilRetry(held, retry)
@@ -133,9 +139,13 @@ function createHolder(options: MessageConsumerOptions, pollsEnded: Promise<void>
   }
 
   async function runHeld(held: HeldMessage, body: string, handler: Handler): Promise<unknown> {
-    const { messageId, receiveCount, signal } = held
+    const { messageId, receiveCount } = held
     if (release?.aborted) held.abort(new AppError('shutting-down', 'The message has to be given back'))
-    const failure = await outcomeOf(handler({ body, messageId, receiveCount, signal }), held, releaseGraceMs)
+    const failure = await outcomeOf(
+      handler({ body, messageId, receiveCount, signal: held.signal }),
+      held,
+      releaseGraceMs,
+    )
     await settle(held, failure)
     return failure
   }
@@ -195,7 +205,7 @@ async function receive(
     // The older name of the parameter, which every endpoint knows; it brings the receive count.
     AttributeNames: ['All'],
   })
-  const deadline = AbortSignal.timeout((waitTimeS + 10) * 1000)
-  const { Messages = [] } = await client.send(command, { abortSignal: AbortSignal.any([signal, deadline]) })
+  const requestTimeout = waitTimeS * 1000 + REQUEST_TIMEOUT_MS
+  const { Messages = [] } = await client.send(command, { abortSignal: signal, requestTimeout })
   return Messages
 }

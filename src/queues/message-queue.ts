@@ -4,7 +4,7 @@ import { toAppError } from '../domain/errors.ts'
 import type { MessageQueue } from '../ports.ts'
 import { consumeMessages, type MessageConsumerOptions } from './message-consumer.ts'
 import { createMessageSender, type MessageSenderOptions } from './message-sender.ts'
-import { boundedRequest } from './sqs-errors.ts'
+import { BOUNDED } from './sqs-errors.ts'
 
 export interface MessageQueueOptions extends MessageSenderOptions, MessageConsumerOptions {
   /** For `depth` alone; without it `dead` is 0. */
@@ -37,7 +37,7 @@ async function countsOf(client: SQSClient, queueUrl: string): Promise<{ visible:
     QueueUrl: queueUrl,
     AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
   })
-  const { Attributes = {} } = await client.send(command, boundedRequest())
+  const { Attributes = {} } = await client.send(command, BOUNDED)
   return {
     visible: Number(Attributes.ApproximateNumberOfMessages ?? 0),
     inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),

@@ -4,7 +4,7 @@ import { createBatcher } from '../domain/batcher.ts'
 import { backoffMs } from '../domain/retry.ts'
 import type { Log } from '../ports.ts'
 import { pause } from './pause.ts'
-import { boundedRequest, type FailedEntry, isGone } from './sqs-errors.ts'
+import { BOUNDED, type FailedEntry, isGone } from './sqs-errors.ts'
 
 /** `gone`: the receipt no longer counts, so the message is somebody else's, or nobody's. */
 export type ReceiptOutcome = 'done' | 'gone'
@@ -26,7 +26,7 @@ export function createMessageReceipts(client: SQSClient, queueUrl: string, log: 
     run: async (receipts) => {
       const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
       const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries })
-      return toOutcomes(receipts, (await client.send(command, boundedRequest())).Failed)
+      return toOutcomes(receipts, (await client.send(command, BOUNDED)).Failed)
     },
   })
   const hideOne = createBatcher<{ receipt: string; seconds: number }, ReceiptOutcome>({
@@ -38,7 +38,7 @@ export function createMessageReceipts(client: SQSClient, queueUrl: string, log: 
         VisibilityTimeout: seconds,
       }))
       const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries })
-      return toOutcomes(wishes, (await client.send(command, boundedRequest())).Failed)
+      return toOutcomes(wishes, (await client.send(command, BOUNDED)).Failed)
     },
   })
   return {

@@ -6,7 +6,7 @@ import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { createBatcher } from '../domain/batcher.ts'
 import { type AppError, toAppError } from '../domain/errors.ts'
 import type { Log, OutgoingMessage } from '../ports.ts'
-import { boundedRequest, codeOf, type FailedEntry, isGroupRefused, isRefusal, toSendError } from './sqs-errors.ts'
+import { BOUNDED, codeOf, type FailedEntry, isGroupRefused, isRefusal, toSendError } from './sqs-errors.ts'
 
 export interface MessageSenderOptions {
   readonly client: SQSClient
@@ -35,7 +35,7 @@ export function createMessageSender(
   async function sendBatch(messages: readonly OutgoingMessage[]): Promise<Outcome[]> {
     const asGroups = withGroups
     try {
-      const { Failed = [] } = await client.send(toCommand(queueUrl, messages, asGroups), boundedRequest())
+      const { Failed = [] } = await client.send(toCommand(queueUrl, messages, asGroups), BOUNDED)
       if (asGroups && Failed.some(({ Code, Message }) => isGroupRefused(Code, Message)))
         return sendUngrouped(messages, Failed)
       return toOutcomes(messages, Failed)

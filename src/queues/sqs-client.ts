@@ -1,7 +1,7 @@
 /** Clients of SQS. */
 import { GetQueueUrlCommand, QueueDoesNotExist, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import { toAppError } from '../domain/errors.ts'
-import { boundedRequest } from './sqs-errors.ts'
+import { BOUNDED } from './sqs-errors.ts'
 
 export interface SqsClientOptions {
   readonly region: string
@@ -18,14 +18,14 @@ export function createSqsClient({ region, endpoint, credentials }: SqsClientOpti
     ...(endpoint === undefined ? {} : { endpoint, useQueueUrlAsEndpoint: false }),
     ...(credentials === undefined ? {} : { credentials }),
     maxAttempts: 2,
-    requestHandler: { connectionTimeout: 3000 },
+    requestHandler: { connectionTimeout: 3000, socketTimeout: 60_000, throwOnRequestTimeout: true },
   })
 }
 
 /** The URL of a queue by its name; undefined when there is none. Throws `queue-unavailable`. */
 export async function findQueueUrl(client: SQSClient, name: string): Promise<string | undefined> {
   try {
-    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), boundedRequest())
+    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), BOUNDED)
     return QueueUrl
   } catch (error) {
     if (error instanceof QueueDoesNotExist) return undefined

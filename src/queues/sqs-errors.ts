@@ -1,12 +1,9 @@
 /** What SQS's errors mean to us, and how long we wait for an answer. */
 import { AppError, toAppError } from '../domain/errors.ts'
 
-/** Longest wait for the answer of anything but a long poll. */
+/** Longest wait for an answer; a long poll's own wait comes on top. */
 export const REQUEST_TIMEOUT_MS = 10_000
-
-export function boundedRequest(): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) }
-}
+export const BOUNDED = { requestTimeout: REQUEST_TIMEOUT_MS }
 
 /** What a failed entry of a batch reply says. */
 export interface FailedEntry {

@@ -38,10 +38,12 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
     keepAlive: true,
     application_name: 'tonewire',
   })
-  const onLost = (error: Error) => options.log?.warn({ err: error }, 'database connection lost')
   // Without listeners, a connection cut while idle or between the statements of a transaction would end the process.
-  pool.on('error', onLost)
-  pool.on('connect', (client) => client.on('error', onLost))
+  pool.on('error', () => {})
+  pool.on('connect', (client) => {
+    client.on('error', () => {})
+    client.once('error', (error) => options.log?.warn({ err: error }, 'database connection lost'))
+  })
   const nameOf = createNames()
   return {
     options: pool.options,

@@ -74,6 +74,24 @@ test('a log made while Redis is down rejects in time, and works by itself when R
   await log.close()
 })
 
+test('a Redis that hangs is given up in time, and answers count again when it goes on', async () => {
+  const log = openLog()
+  await log.check()
+  const event = progressEvent({ status: 'stored', progress: 25 })
+  process.kill(redis.pid, 'SIGSTOP')
+  const began = performance.now()
+  try {
+    await assert.rejects(log.publish([{ event, seed: event }]), isUnavailable)
+    assert.ok(performance.now() - began < 5000)
+  } finally {
+    process.kill(redis.pid, 'SIGCONT')
+  }
+  await untilUp(log)
+  const [outcome] = await log.publish([{ event, seed: event }])
+  assert.ok(outcome === 'appended' || outcome === 'known')
+  await log.close()
+})
+
 test('listeners are told of an interruption once entries flow again', async () => {
   const log = openLog()
   const heard = createArrivals<LogEntry>()

@@ -10,7 +10,7 @@ import { createJobStore } from '../../src/storage/job-store.ts'
 import { migrateDatabase } from '../../src/storage/migrate.ts'
 import { yieldingPGlite } from '../../src/storage/pglite.ts'
 import type { Tables } from '../../src/storage/tables.ts'
-import { changeTo, newJob } from '../contracts/job-store.ts'
+import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 
 describe('PGlite in this process', () => {
   const pglite = new PGlite() as PGliteLike

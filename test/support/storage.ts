@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { type Database, type DatabaseSource, openDatabase } from '../../src/storage/database.ts'
 import { createJobStore } from '../../src/storage/job-store.ts'
 import { migrateDatabase } from '../../src/storage/migrate.ts'
-import type { OpenJobStore } from '../contracts/job-store.ts'
+import type { OpenJobStore } from '../contracts/job-store-suite.ts'
 
 /** A database with the schema in it. */
 export async function openMigrated(source: DatabaseSource): Promise<Database> {
@@ -27,4 +27,14 @@ async function ageJob(db: Database, jobId: string, seconds: number): Promise<voi
       upload_deadline_at = upload_deadline_at - ${by}
     where job_id = ${jobId}
   `.execute(db)
+}
+
+/** Resolves once a statement waits for another's lock. */
+export async function untilBlocked(db: Database): Promise<void> {
+  for (let blocked = 0; blocked === 0; ) {
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::integer as count from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`.execute(db)
+    blocked = rows[0]?.count ?? 0
+  }
 }

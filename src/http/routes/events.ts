@@ -14,7 +14,7 @@ const RETRY_MS = 2_000
 /** The progress of a job as server-sent events. */
 export async function eventRoutes(app: App, deps: AppDependencies): Promise<void> {
   const schema = { params: jobParamsSchema, querystring: eventsQuerySchema }
-  app.get('/v1/jobs/:job_id/events', { schema }, async (request, reply) => {
+  app.get('/v1/jobs/:job_id/events', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const job = await findOwnJob(deps, ownerOf(request), request.params.job_id)
     const { last_event_id: snake, lastEventId: camel } = request.query
     const cursor = parseCursor(lastEventId(request.headers['last-event-id']) ?? snake ?? camel)

@@ -81,19 +81,17 @@ function writeSample(data: Buffer, at: number, value: number, coding: NonNullabl
   else data.writeUInt8(coding === 'mulaw' ? mulawCode(value) : alawCode(value), at)
 }
 
-/** G.711 encoders by search: the code whose value is nearest, as the standard's tables list them. */
+/** ITU-T G.711, µ-law: 14-bit magnitude with a bias of 33, its leading bit as the segment. */
 function mulawCode(value: number): number {
-  const magnitude = Math.min(8158, Math.abs(Math.round(value * 8192)))
-  let segment = 0
-  while (segment < 7 && magnitude > 63 * 2 ** segment + 32 * (2 ** segment - 1)) segment++
-  const step = 2 ** (segment + 1)
-  const mantissa = Math.max(0, Math.min(15, Math.round((magnitude - (33 * 2 ** segment - 33)) / step)))
-  return ~((value < 0 ? 0x80 : 0) | (segment << 4) | mantissa) & 0xff
+  const magnitude = Math.min(8158, Math.round(Math.abs(value) * 8192)) + 33
+  const segment = Math.floor(Math.log2(magnitude)) - 5
+  return ~((value < 0 ? 0x80 : 0) | (segment << 4) | ((magnitude >> (segment + 1)) & 15)) & 0xff
 }
 
+/** ITU-T G.711, A-law: 12-bit magnitude without a bias. */
 function alawCode(value: number): number {
   const magnitude = Math.min(4095, Math.floor(Math.abs(value) * 4096))
   const segment = Math.max(0, Math.floor(Math.log2(Math.max(magnitude, 1))) - 4)
-  const mantissa = segment === 0 ? (magnitude >> 1) & 15 : (magnitude >> segment) & 15
+  const mantissa = (magnitude >> Math.max(1, segment)) & 15
   return ((value < 0 ? 0 : 0x80) | (segment << 4) | mantissa) ^ 0x55
 }

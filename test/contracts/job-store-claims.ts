@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JobStatus } from '../../src/domain/job.ts'
+import { changeTo, type JobStoreSuite } from './job-store-suite.ts'
+
+export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
+  const rules = { waitingS: 60, inFlightS: 600, limit: 1000 }
+  const isClaimed = async (jobId: string, given = rules) =>
+    (await store().claimStalled(given)).some((job) => job.jobId === jobId)
+
+  test('a waiting row is handed out after the waiting time, one in flight after its own', async () => {
+    for (const [status, waitS] of [
+      ['stored', 60],
+      ['queued', 60],
+      ['forwarded', 600],
+      ['analysing', 600],
+    ] as const) {
+      const jobId = await jobIn(status)
+      await age(jobId, waitS - 30)
+      assert.equal(await isClaimed(jobId), false, `${status} too early`)
+      await age(jobId, 31)
+      assert.equal(await isClaimed(jobId), true, `${status} in time`)
+    }
+  })
+
+  test('a row handed out comes again only after a wait that doubles each time', async () => {
+    const jobId = await jobIn('stored')
+    await age(jobId, 61)
+    assert.equal(await isClaimed(jobId), true)
+    for (const waitS of [60, 120, 240, 480, 900, 900]) {
+      await age(jobId, waitS - 30)
+      assert.equal(await isClaimed(jobId), false, `before ${waitS} s`)
+      await age(jobId, 31)
+      assert.equal(await isClaimed(jobId), true, `after ${waitS} s`)
+    }
+  })
+
+  test('a row that moved on waits anew, from the shortest wait', async () => {
+    const jobId = await jobIn('stored')
+    for (const waitS of [61, 61, 121]) {
+      await age(jobId, waitS)
+      assert.equal(await isClaimed(jobId), true)
+    }
+    await store().advance([changeTo(jobId, 'queued')])
+    assert.equal(await isClaimed(jobId), false)
+    await age(jobId, 61)
+    assert.equal(await isClaimed(jobId), true)
+    await age(jobId, 61)
+    assert.equal(await isClaimed(jobId), true)
+  })
+
+  test('an upload is handed out when its own deadline has passed', async () => {
+    const [short, long] = [await jobIn('uploading', { uploadTimeoutS: 5 }), await jobIn('uploading')]
+    assert.equal(await isClaimed(short), false)
+    await Promise.all([age(short, 6), age(long, 800)])
+    assert.equal(await isClaimed(short), true)
+    assert.equal(await isClaimed(short), false)
+    assert.equal(await isClaimed(long), false)
+    await age(short, 61)
+    assert.equal(await isClaimed(short), true)
+  })
+
+  test('a job with a time of its own is not handed out before it', async () => {
+    const jobId = await jobIn('queued', { notBefore: new Date(Date.now() + 3_600_000) })
+    await age(jobId, 3500)
+    assert.equal(await isClaimed(jobId, { ...rules, waitingS: 0 }), false)
+    const past = await jobIn('queued', { notBefore: new Date(Date.now() - 1000) })
+    assert.equal(await isClaimed(past, { ...rules, waitingS: 0 }), true)
+  })
+
+  test('what has ended is never handed out', async () => {
+    const ids = [await jobIn('completed'), await jobIn('failed'), await jobIn('cancelled')]
+    for (const jobId of ids) await age(jobId, 1e6)
+    const claimed = await store().claimStalled(rules)
+    assert.ok(claimed.every(({ jobId }) => !ids.includes(jobId)))
+  })
+
+  test('the limit is kept, and the longest waiting come first', async () => {
+    const [older, newer] = [await jobIn('stored'), await jobIn('stored')]
+    await Promise.all([age(older, 2e6), age(newer, 1e6)])
+    const first = await store().claimStalled({ ...rules, limit: 1 })
+    const second = await store().claimStalled({ ...rules, limit: 1 })
+    assert.deepEqual(
+      [first, second].map((jobs) => jobs.map(({ jobId }) => jobId)),
+      [[older], [newer]],
+    )
+  })
+
+  test('a row is handed out once, however many ask at once', async () => {
+    const ids = await Promise.all(Array.from({ length: 20 }, () => jobIn('stored')))
+    await Promise.all(ids.map((jobId) => age(jobId, 120)))
+    const asked = await Promise.all(Array.from({ length: 6 }, () => store().claimStalled({ ...rules, limit: 5 })))
+    const claimed = asked.flat().map(({ jobId }) => jobId)
+    assert.equal(new Set(claimed).size, claimed.length)
+  })
+}
+
+export function describeOverview({ store, age, jobIn }: JobStoreSuite): void {
+  test('unfinished rows over an age are found, the oldest first', async () => {
+    const [old, older, ended, fresh] = [
+      await jobIn('stored'),
+      await jobIn('analysing'),
+      await jobIn('failed'),
+      await jobIn('stored'),
+    ]
+    await Promise.all([age(old, 4e6), age(older, 5e6), age(ended, 5e6)])
+    const found = (await store().findOlderThan(3.9e6, 100)).map(({ jobId }) => jobId)
+    assert.deepEqual(found, [older, old])
+    assert.deepEqual(
+      (await store().findOlderThan(3.9e6, 1)).map(({ jobId }) => jobId),
+      [older],
+    )
+    assert.ok(!found.includes(fresh))
+  })
+
+  test('rows are counted by status, with the age of the one longest in it', async () => {
+    const countOf = async (status: JobStatus) => (await store().countByStatus()).find((hop) => hop.status === status)
+    const before = await countOf('analysing')
+    const jobId = await jobIn('forwarded')
+    await age(jobId, 9e6)
+    await store().advance([changeTo(jobId, 'analysing')])
+    assert.equal((await countOf('analysing'))?.count, (before?.count ?? 0) + 1)
+    assert.ok((await countOf('analysing'))!.oldestAgeS! < 9e6, 'the age counts from entering the status')
+    await age(jobId, 8e6)
+    assert.ok((await countOf('analysing'))!.oldestAgeS! >= 8e6)
+    await store().advance([changeTo(jobId, 'completed')])
+    assert.equal((await countOf('analysing'))?.count ?? 0, before?.count ?? 0)
+  })
+}
