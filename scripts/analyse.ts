@@ -28,10 +28,11 @@ interface Call {
   readonly outDir: string | undefined
 }
 
-class WrongCall extends Error {}
+/** A call that cannot be meant; its message is a sentence for the one who made it. */
+export class WrongCall extends Error {}
 
-/** Reads the command line; a call that cannot be meant throws a sentence. */
-function parseCall(args: readonly string[]): Call | 'help' {
+/** Reads the command line; throws `WrongCall`. */
+export function parseCall(args: readonly string[]): Call | 'help' {
   const { values, positionals } = parseOptions(args)
   if (values.help) return 'help'
   const { mode, format, out } = values
@@ -103,12 +104,17 @@ function reasonOf(error: unknown): string {
   return appError.detail
 }
 
-try {
-  const call = parseCall(process.argv.slice(2))
-  if (call === 'help') console.log(`Usage: ${USAGE}`)
-  else process.exitCode = (await analyseAll(call)) === 0 ? 0 : 1
-} catch (error) {
-  if (!(error instanceof WrongCall)) throw error
-  console.error(`${error.message}\nUsage: ${USAGE}`)
-  process.exitCode = 2
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const call = parseCall(args)
+    if (call !== 'help') return (await analyseAll(call)) === 0 ? 0 : 1
+    console.log(`Usage: ${USAGE}`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof WrongCall)) throw error
+    console.error(`${error.message}\nUsage: ${USAGE}`)
+    return 2
+  }
 }
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2))

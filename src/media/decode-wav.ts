@@ -3,7 +3,7 @@ import type { Recording } from '../analysis/analyse.ts'
 import { createResampler } from '../analysis/resample.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ByteSource } from './byte-source.ts'
-import type { DecodeOptions } from './decode.ts'
+import type { DecodeOptions } from './decode-options.ts'
 import { createPcmReader, type PcmReader } from './pcm.ts'
 import { readWavLayout, type WavLayout } from './wav.ts'
 

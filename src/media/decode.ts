@@ -1,18 +1,10 @@
 /** An audio file of any kind to a recording. What a file is, its first bytes tell. */
 import type { Recording } from '../analysis/analyse.ts'
-import type { Checkpoint } from '../analysis/sound.ts'
 import { AppError } from '../domain/errors.ts'
 import { openFileSource } from './byte-source.ts'
+import type { DecodeOptions } from './decode-options.ts'
 import { decodeWav } from './decode-wav.ts'
 import { FORMAT_NAMES, sniffAudio } from './sniff.ts'
-
-export interface DecodeOptions {
-  readonly maxDurationS: number
-  /** Higher sample rates are brought down to this. */
-  readonly highestRateHz: number
-  /** Called with the share decoded; throws to stop. */
-  readonly checkpoint?: Checkpoint
-}
 
 type Decoder = (path: string, options: DecodeOptions) => Promise<Recording>
 

@@ -4,9 +4,10 @@
  * no-op, and one that ended runs again.
  */
 import { Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
 import { toAppError } from '../domain/errors.ts'
 import type { Priority } from '../domain/job.ts'
-import type { JobQueue, QueuedJob } from '../ports.ts'
+import type { JobQueue, Log, QueuedJob } from '../ports.ts'
 import { consumeJobs, type JobWorkerOptions, type QueuedJobData } from './job-worker.ts'
 import { createReadyGate } from './redis.ts'
 
@@ -41,6 +42,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): 
       .setQueueMeta({ 'opts.maxLenEvents': EVENTS_KEPT })
       .catch((error: Error) => log.debug({ queue: name, err: error }, 'queue settings not written'))
   redis.on('ready', boundEvents)
+  redis.on('ready', () => warnOfEviction(redis, log))
 
   async function tryWith<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -69,6 +71,13 @@ export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): 
       redis.disconnect()
     },
   }
+}
+
+/** A Redis that evicts loses keys of the queue without a word; asked by INFO, which managed services allow. */
+async function warnOfEviction(redis: Redis, log: Log): Promise<void> {
+  const info = await redis.info('memory').catch(() => '')
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction'
+  if (policy !== 'noeviction') log.warn({ policy }, 'redis may evict queued jobs: set maxmemory-policy to noeviction')
 }
 
 function toBullJob(entry: QueuedJob) {

@@ -16,9 +16,12 @@ const LOOK_AGAIN_MS = 1_000
 /** A queue found on first use, so that a process may start before its queues exist; it then looks again. */
 export function createNamedQueue(options: NamedQueueOptions): MessageQueue {
   const { name, log } = options
-  let found: MessageQueue | undefined
-  const queue = async (): Promise<MessageQueue> => {
-    found ??= createMessageQueue(await locate(options))
+  let found: Promise<MessageQueue> | undefined
+  const queue = (): Promise<MessageQueue> => {
+    found ??= locate(options).then(createMessageQueue)
+    found.catch(() => {
+      found = undefined
+    })
     return found
   }
   return {

@@ -44,6 +44,7 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
   redis.defineCommand('readProgress', { numberOfKeys: 2, lua: READ_SCRIPT })
   const ready = createReadyGate(redis)
   const subscriber = createLogSubscriber({ connect, log })
+  const readMessage = createMessageReader()
 
   async function tryWith<T>(work: () => Promise<T>): Promise<T> {
     try {
@@ -86,7 +87,7 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
     subscribe: (owner, listener) =>
       tryAs(() =>
         subscriber.subscribe(keysOf(prefix, owner).channel, {
-          onMessage: (message) => listener.onEntry(parseMessage(message)),
+          onMessage: (message) => listener.onEntry(readMessage(message)),
           onInterrupted: () => listener.onInterrupted(),
         }),
       ),
@@ -142,6 +143,15 @@ function toEntry(epoch: string, id: string, fields: readonly string[]): LogEntry
 }
 
 const MESSAGE = /^(\S+) (\d+) (\S+) (\d+) (\S+) (\S+) (.*)$/s
+
+/** All listeners of an owner get the same entry, read once: a follower can keep what it made of it. */
+function createMessageReader(): (message: string) => LogEntry {
+  let last: { message: string; entry: LogEntry } | undefined
+  return (message) => {
+    if (last?.message !== message) last = { message, entry: parseMessage(message) }
+    return last.entry
+  }
+}
 
 function parseMessage(message: string): LogEntry {
   const [, epoch = '', seq, jobId = '', attempt, status, progress, data = ''] = MESSAGE.exec(message) ?? []

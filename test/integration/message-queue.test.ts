@@ -16,7 +16,7 @@ import { createArrivals, start } from '../contracts/arrivals.ts'
 import { describeMessageQueue, message } from '../contracts/message-queue.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { startTestAws } from '../support/aws.ts'
-import { startTcpRelay } from './tcp-relay.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const aws = await startTestAws()
 const admin = new SQSClient(aws.client)
@@ -196,29 +196,31 @@ test('a handler that ignores its release does not hold up the stop', async () =>
 })
 
 test('an outage of SQS loses nothing, is logged once, and ends by itself', async () => {
-  const relay = await startTcpRelay(aws.endpoint)
-  const { queue, log, close } = await openQueue({}, relay.url)
+  const proxy = await startTcpProxy(Number(new URL(aws.endpoint).port))
+  const { queue, log, close } = await openQueue({}, `http://127.0.0.1:${proxy.port}`)
   const arrivals = createArrivals<string>()
   const consumer = start((signal) => queue.consume(async ({ body }) => arrivals.add(body), { concurrency: 5, signal }))
   await queue.send([message('before')])
   await arrivals.until(1)
-  await relay.stop()
+  await proxy.stop()
   const outcomes = await Promise.all([queue.send([message('lost')]), queue.send([message('lost too')])])
   for (const [outcome] of outcomes) assert.equal(outcome?.code, 'queue-unavailable')
   await assert.rejects(queue.depth(), (error) => error instanceof AppError && error.code === 'queue-unavailable')
-  await relay.start()
+  await proxy.start()
   assert.deepEqual(await queue.send([message('after')]), [undefined])
   await arrivals.until((body) => body === 'after')
   await consumer.stop()
   assert.equal(log.lines.filter(({ sentence }) => sentence === 'queue cannot be reached').length, 1)
   await close()
-  await relay.stop()
 })
 
 test('a consumer stops promptly while SQS is down', async () => {
-  const relay = await startTcpRelay(aws.endpoint)
-  const { queue, close } = await openQueue({ outage: { baseMs: 60_000, maxMs: 60_000 } }, relay.url)
-  await relay.stop()
+  const proxy = await startTcpProxy(Number(new URL(aws.endpoint).port))
+  const { queue, close } = await openQueue(
+    { outage: { baseMs: 60_000, maxMs: 60_000 } },
+    `http://127.0.0.1:${proxy.port}`,
+  )
+  await proxy.stop()
   const consumer = start((signal) => queue.consume(() => assert.fail('handled'), { concurrency: 5, signal }))
   const began = performance.now()
   await consumer.stop()

@@ -18,7 +18,7 @@ import { provision } from '../../infra/provision.ts'
 import { TOPOLOGY } from '../../infra/topology.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { startTestAws } from '../support/aws.ts'
-import { startTcpRelay } from './tcp-relay.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const aws = await startTestAws()
 const s3 = new S3Client(aws.client)
@@ -115,21 +115,21 @@ test('a message received too often ends in the dead-letter queue', async () => {
 })
 
 test('npm run provision waits for an endpoint that comes up, and prints the URLs of the queues', async () => {
-  const relay = await startTcpRelay(aws.endpoint)
-  await relay.stop()
+  const proxy = await startTcpProxy(Number(new URL(aws.endpoint).port))
+  const endpoint = `http://127.0.0.1:${proxy.port}`
+  await proxy.stop()
   const { names, bucket } = target('script')
   const env = {
     ...process.env,
     ...aws.env,
-    AWS_ENDPOINT_URL: relay.url,
+    AWS_ENDPOINT_URL: endpoint,
     S3_BUCKET: bucket,
-    SQS_QUEUE_URL: `${relay.url}/000000000000/${names.analysisQueue}`,
-    SQS_RESULT_QUEUE_URL: `${relay.url}/000000000000/${names.resultQueue}`,
+    SQS_QUEUE_URL: `${endpoint}/000000000000/${names.analysisQueue}`,
+    SQS_RESULT_QUEUE_URL: `${endpoint}/000000000000/${names.resultQueue}`,
   }
   const running = promisify(execFile)(process.execPath, ['scripts/provision.ts'], { env, timeout: 30_000 })
-  running.child.stderr?.once('data', () => void relay.start())
+  running.child.stderr?.once('data', () => void proxy.start())
   const { stdout } = await running
   assert.match(stdout, new RegExp(`^SQS_QUEUE_URL=.*/${names.analysisQueue}$`, 'm'))
   assert.match(stdout, new RegExp(`^SQS_RESULT_QUEUE_URL=.*/${names.resultQueue}$`, 'm'))
-  await relay.stop()
 })

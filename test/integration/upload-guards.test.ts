@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
+import { multipart, sendHalf, sendLarge } from '../support/uploads.ts'
 
 const LIMIT = 100_000
 const WAV = toneWav()
@@ -16,21 +15,6 @@ const s3 = new S3Client(aws.client)
 async function listObjects(): Promise<string[]> {
   const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: aws.bucket }))
   return Contents.map(({ Key = '' }) => Key)
-}
-
-function multipart(
-  parts: readonly [name: string, value: string | Buffer, filename?: string][],
-  boundary = 'XBOUNDARYX',
-): Buffer {
-  const blocks = parts.map(([name, value, filename]) => {
-    const disposition = `form-data; name="${name}"${filename === undefined ? '' : `; filename="${filename}"`}`
-    return Buffer.concat([
-      Buffer.from(`--${boundary}\r\nContent-Disposition: ${disposition}\r\n\r\n`),
-      Buffer.from(value as string),
-      Buffer.from('\r\n'),
-    ])
-  })
-  return Buffer.concat([...blocks, Buffer.from(`--${boundary}--\r\n`)])
 }
 
 async function refused(response: Response, status: number, code: string): Promise<string> {
@@ -171,14 +155,14 @@ test('a client that goes half-way leaves a failed row and no object', async () =
   ] as const) {
     await nothingLeftOf(async () => {
       const seen = await countAborted()
-      await sendHalf(type, head)
+      await sendHalf(system.url, type, head, untilUploading)
       while ((await countAborted()) === seen) await nextTurn()
     })
   }
 })
 
 test('every answer to a refused large upload is readable, and the connection is not left hanging', async () => {
-  const { status, body } = await sendLargeByHand(3_000_000)
+  const { status, body } = await sendLarge(system.url, WAV, 3_000_000)
   assert.equal(status, 413)
   assert.match(body, /upload-too-large/)
 })
@@ -214,40 +198,10 @@ async function countAborted(): Promise<number> {
   return Number(/tonewire_uploads_total\{outcome="upload-aborted"\} (\d+)/.exec(text)?.[1] ?? 0)
 }
 
-async function sendHalf(contentType: string, head: Buffer): Promise<void> {
-  const { hostname, port } = new URL(system.url)
-  const socket = connect(Number(port), hostname)
-  const { promise: sent, resolve } = Promise.withResolvers<void>()
-  socket.write(
-    `POST /v1/jobs HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TEST_KEY}\r\ncontent-type: ${contentType}\r\ncontent-length: 19244\r\n\r\n`,
-  )
-  socket.write(head, () => resolve())
-  await sent
-  await untilUploading()
-  socket.destroy()
-}
-
 async function untilUploading(): Promise<void> {
   for (;;) {
     const counts = await system.ports.jobs.countByStatus()
     if (counts.some(({ status, count }) => status === 'uploading' && count > 0)) return
     await nextTurn()
   }
-}
-
-function sendLargeByHand(bytes: number): Promise<{ status: number; body: string }> {
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: string }>()
-  const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'audio/wav', 'content-length': bytes }
-  const request = httpRequest(`${system.url}/v1/jobs`, { method: 'POST', headers }, (response) => {
-    let body = ''
-    response.setEncoding('utf8')
-    response.on('data', (chunk) => {
-      body += chunk
-    })
-    response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-  })
-  request.on('error', reject)
-  request.write(WAV)
-  request.end(Buffer.alloc(bytes - WAV.length))
-  return promise
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { parseCall, WrongCall } from '../../../scripts/analyse.ts'
 
 const root = join(import.meta.dirname, '../../..')
 const script = join(root, 'scripts/analyse.ts')
@@ -51,7 +52,13 @@ test('a file that fails says why, the others are analysed, and the exit is 1', (
   assert.match(stderr, /: This is a folder\./)
 })
 
-test('a call that cannot be meant is explained, and the exit is 2', () => {
+test('a call that cannot be meant exits with 2, before anything is analysed', () => {
+  const { status, stdout, stderr } = run(recording('queue-en'), '--format', 'svg')
+  assert.deepEqual([status, stdout], [2, ''])
+  assert.match(stderr, /There is no format "svg": take json or csv\.\nUsage: npm run analyse/)
+})
+
+test('each call that cannot be meant is explained in a sentence', () => {
   const cases: [string[], RegExp][] = [
     [[], /Name at least one recording\./],
     [['--format', 'svg', 'a.wav'], /There is no format "svg": take json or csv\./],
@@ -62,9 +69,10 @@ test('a call that cannot be meant is explained, and the exit is 2', () => {
     [['a/x.wav', 'b/x.flac', '--out', 'out'], /a\/x\.wav and b\/x\.flac would both be written to x\.json\./],
   ]
   for (const [args, sentence] of cases) {
-    const { status, stdout, stderr } = run(...args)
-    assert.deepEqual([status, stdout], [2, ''], args.join(' '))
-    assert.match(stderr, sentence)
-    assert.match(stderr, /Usage: npm run analyse/)
+    assert.throws(
+      () => parseCall(args),
+      (error) => error instanceof WrongCall && sentence.test(error.message),
+      args.join(' '),
+    )
   }
 })
