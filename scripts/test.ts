@@ -6,8 +6,8 @@ import { endWithParent } from '../src/embedded/end-with-parent.ts'
 import { startPostgresCluster } from './setup/postgres-cluster.ts'
 
 const ALL_TESTS = 'test/**/*.test.ts'
-/** Two cores: one file computes while another waits. */
-const CONCURRENCY = 3
+/** Two cores; the files start processes of their own besides. */
+const CONCURRENCY = 2
 /** A test that hangs is a failure, not a pause. */
 const TIMEOUT_MS = 180_000
 

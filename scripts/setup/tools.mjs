@@ -33,6 +33,12 @@ const TOOLS = {
     without: 'comparisons with Praat are skipped',
     by: 'install Praat',
   },
+  curl: {
+    title: 'curl',
+    isThere: () => findCommand('curl') !== undefined,
+    without: 'tests of the printed commands cannot run',
+    by: 'install curl',
+  },
 }
 
 export function isTool(name) {

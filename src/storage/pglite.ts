@@ -6,6 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { PGlite, PGliteTransaction } from 'kysely'
 import { toDatabaseError } from './database-errors.ts'
+import { copyTemplate } from './pglite-template.ts'
 
 /**
  * Opens a database with its files in `dataDir`, or in memory without one. Nobody else may have the folder open:
@@ -14,7 +15,9 @@ import { toDatabaseError } from './database-errors.ts'
 export async function openPGlite(dataDir: string | undefined): Promise<PGlite> {
   // Loaded only here: it takes seconds and hundreds of MB, which no process with a real PostgreSQL shall pay.
   const { PGlite } = await import('@electric-sql/pglite')
-  return yieldingPGlite((await PGlite.create(dataDir === undefined ? {} : { dataDir })) as PGlite)
+  if (dataDir === undefined) return yieldingPGlite((await PGlite.create({})) as PGlite)
+  await copyTemplate(dataDir, (folder) => PGlite.create({ dataDir: folder }))
+  return yieldingPGlite((await PGlite.create({ dataDir })) as PGlite)
 }
 
 /**

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url'
 /** The repository. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-const DEFAULT_TIMEOUT_MS = 30_000
+/** Generous: the embedded database alone takes ten seconds to start on a machine that is busy. */
+const DEFAULT_TIMEOUT_MS = 60_000
 const POLL_MS = 25
 /** Nothing else of the caller's environment reaches a role, so that a developer's settings cannot steer a test. */
 const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'NODE_EXTRA_CA_CERTS']

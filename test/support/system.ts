@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after } from 'node:test'
 import { pino } from 'pino'
 import { loadConfig } from '../../src/config.ts'
@@ -56,7 +59,7 @@ export async function startTestSystem(
   return { ...resources, url, start, stop }
 }
 
-/** An embedded-style place for each store, in memory, of this test file alone. */
+/** A place for each store, of this test file alone. */
 export async function openTestPlaces(): Promise<{
   places: Places
   env: Record<string, string>
@@ -66,7 +69,7 @@ export async function openTestPlaces(): Promise<{
   const aws = await startTestAws()
   const redis = await startTestRedis()
   const places = {
-    database: { dataDir: undefined },
+    database: { dataDir: await makeDataDir() },
     redisUrl: redis.url,
     awsEndpointUrl: aws.endpoint,
     embeddedAws: true,
@@ -104,4 +107,11 @@ export async function getJson(
     headers: response.headers,
     body: (await response.json()) as Record<string, unknown>,
   }
+}
+
+/** A folder for an embedded database, removed with the file's tests. */
+async function makeDataDir(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'tonewire-test-'))
+  after(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'postgres')
 }
