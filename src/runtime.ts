@@ -3,7 +3,8 @@
  *
  *   SIGTERM or SIGINT  → `signal`: readiness turns false, nothing more is taken, what is held is finished
  *   the budget is over → `release`: what is still held is given back
- *   a second signal, or the process will not end after that → exit at once
+ *   a second signal, or the process will not end after that → exit at once (npm passes a Ctrl-C on besides the
+ *   terminal, so what follows within half a second is the same one)
  */
 import type { Log } from './ports.ts'
 
@@ -16,6 +17,7 @@ export interface Runtime {
 
 /** What is given back needs a moment to be given back. */
 const RELEASE_MS = 5_000
+const SAME_SIGNAL_MS = 500
 
 /** Runs `main` until it ends by itself or a signal stops it; the exit code is 1 when it throws or has to be cut off. */
 export async function runProcess(
@@ -24,8 +26,11 @@ export async function runProcess(
 ): Promise<void> {
   const stop = new AbortController()
   const release = new AbortController()
+  let firstAt = Number.POSITIVE_INFINITY
   const onSignal = (name: NodeJS.Signals): void => {
-    if (stop.signal.aborted) process.exit(1)
+    if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(1)
+    if (stop.signal.aborted) return
+    firstAt = performance.now()
     log.info({ signal: name }, 'stopping')
     stop.abort()
     after(stopTimeoutS * 1000, () => release.abort())

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
 import { startAwsEmulator } from '../../src/embedded/aws-emulator.ts'
-import { startLocalStack } from './localstack.ts'
 
 export interface TestAws {
   /** S3 (path style) and SQS. */
@@ -56,5 +55,8 @@ export async function startTestAws(): Promise<TestAws> {
 async function startEndpoint(): Promise<{ endpoint: string; stop(): Promise<void> }> {
   const given = process.env.AWS_ENDPOINT_URL
   if (given !== undefined) return { endpoint: given, stop: async () => {} }
-  return process.env.TEST_AWS === 'localstack' ? startLocalStack() : startAwsEmulator()
+  if (process.env.TEST_AWS !== 'localstack') return startAwsEmulator()
+  // Loaded only here: it is large, and few ask for it.
+  const { startLocalStack } = await import('./localstack.ts')
+  return startLocalStack()
 }
