@@ -19,7 +19,7 @@ export interface JobWorkerOptions {
   readonly log: Log
   /** Delay before the next try. Default 1 s doubling to 60 s. */
   readonly backoff?: Backoff
-  /** A worker that does not renew its lock for this long has died, and its jobs wait again. Default 30 s. */
+  /** A worker that does not renew its lock for this long has died, and its jobs wait again. Default 10 s. */
   readonly lockDurationMs?: number
 }
 
@@ -41,7 +41,7 @@ export async function consumeJobs(
   { concurrency, signal, release }: ConsumeOptions,
 ): Promise<void> {
   if (signal.aborted) return
-  const { name, prefix, log, connect, lockDurationMs = 30_000, backoff = { baseMs: 1000, maxMs: 60_000 } } = options
+  const { name, prefix, log, connect, lockDurationMs = 10_000, backoff = { baseMs: 1000, maxMs: 60_000 } } = options
   const held = new Set<Release>()
   const connection = connect('worker')
   const blocking: Redis[] = []
