@@ -7,6 +7,8 @@ export interface Step {
 
 export interface Output {
   readonly isTTY?: boolean
+  /** Of the terminal; a longer line would wrap, and spoil the redrawing. */
+  readonly columns?: number
   write(text: string): unknown
 }
 
@@ -16,18 +18,20 @@ export interface Board {
 }
 
 const BAR_WIDTH = 24
+const CLEAR_LINE = '\u001b[2K'
 
 export function createBoard(names: readonly string[], output: Output): Board {
   const width = Math.max(...names.map((name) => name.length))
   const lines = names.map((name) => formatLine(name.padEnd(width), { status: 'uploading', progress: 0, message: '' }))
   const statuses = names.map(() => '')
-  if (output.isTTY) output.write(`${lines.join('\n')}\n`)
+  const draw = (): string => lines.map((line) => `${CLEAR_LINE}${line.slice(0, (output.columns || 80) - 1)}\n`).join('')
+  if (output.isTTY) output.write(draw())
   return {
     show: (row, step) => {
       const name = names[row]
       if (name === undefined) return
       lines[row] = formatLine(name.padEnd(width), step)
-      if (output.isTTY) output.write(`\u001b[${lines.length}A${lines.map((line) => `\u001b[2K${line}\n`).join('')}`)
+      if (output.isTTY) output.write(`\u001b[${lines.length}A${draw()}`)
       else if (statuses[row] !== step.status) output.write(`${lines[row]}\n`)
       statuses[row] = step.status
     },

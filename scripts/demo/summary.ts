@@ -2,7 +2,7 @@
 import { drawContour } from '../contour.ts'
 import type { Output } from './board.ts'
 
-/** The part of a result that is shown; see `docs` of the result for the rest. */
+/** The part of a result that is shown; the API's answer has the rest. */
 export interface ShownResult {
   readonly duration_s: number
   readonly pitch: {
@@ -11,7 +11,7 @@ export interface ShownResult {
     readonly f0_hz: readonly (number | null)[]
     readonly median_hz: number | null
     readonly range_semitones: number | null
-    readonly voiced_ratio: number
+    readonly voiced_ratio: number | null
   }
   readonly timing: { readonly pauses: readonly object[] }
 }
@@ -22,10 +22,10 @@ export type DemoResult =
 
 const HEAD = ['recording', 'duration', 'median F0', 'range', 'voiced', 'pauses']
 
-export function formatSummary(outcomes: readonly DemoResult[], output: Output & { columns?: number }): string {
+export function formatSummary(outcomes: readonly DemoResult[], output: Output): string {
   const completed = outcomes.filter((outcome) => 'result' in outcome)
   const blocks = completed.length === 0 ? [] : [formatTable([HEAD, ...completed.map(toRow)])]
-  if (output.isTTY) blocks.push(...completed.map((outcome) => formatContour(outcome, output.columns ?? 80)))
+  if (output.isTTY) blocks.push(...completed.map((outcome) => formatContour(outcome, output.columns || 80)))
   blocks.push(outcomes.map(formatEnd).join('\n'))
   return blocks.join('\n\n')
 }
@@ -37,7 +37,7 @@ function toRow({ name, result }: { name: string; result: ShownResult }): string[
     `${duration.toFixed(2)} s`,
     orDash(pitch.median_hz, (hz) => `${hz.toFixed(1)} Hz`),
     orDash(pitch.range_semitones, (range) => `${range.toFixed(1)} st`),
-    `${(100 * pitch.voiced_ratio).toFixed(0)} %`,
+    orDash(pitch.voiced_ratio, (ratio) => `${(100 * ratio).toFixed(0)} %`),
     String(timing.pauses.length),
   ]
 }
