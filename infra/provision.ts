@@ -49,6 +49,21 @@ export async function provision({ s3, sqs, bucket, log, names = {} }: ProvisionO
   }
 }
 
+/** The names of queues whose URLs are known; the others have the topology's. */
+export function queueNamesOf(urls: {
+  readonly sqsQueueUrl?: string | undefined
+  readonly sqsResultQueueUrl?: string | undefined
+}): NonNullable<ProvisionOptions['names']> {
+  const analysisQueue = queueNameIn(urls.sqsQueueUrl)
+  const resultQueue = queueNameIn(urls.sqsResultQueueUrl)
+  return { ...(analysisQueue && { analysisQueue }), ...(resultQueue && { resultQueue }) }
+}
+
+/** A queue's name is the last part of its URL. */
+export function queueNameIn(url: string | undefined): string | undefined {
+  return url && new URL(url).pathname.split('/').at(-1)
+}
+
 function renamed(topology: QueueTopology, name: string | undefined): QueueTopology {
   return name === undefined ? topology : { ...topology, name, deadLetterName: `${name}-dlq` }
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { loadConfig } from '../src/config.ts'
+import { type Config, ConfigError, loadConfig } from '../src/config.ts'
 import { runProcess } from '../src/runtime.ts'
 import { startSystem } from '../src/system.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
@@ -25,17 +25,28 @@ if (missing.length > 0) {
 }
 const dataDir = mkdtempSync(join(tmpdir(), 'tonewire-demo-'))
 process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
-const logger = createLogger(process.env.LOG_LEVEL ?? 'error', {})
+const key = randomBytes(16).toString('hex')
+const config = readConfig()
+const logger = createLogger(process.env.LOG_LEVEL ? config.logLevel : 'error', {})
 await runProcess(demo, { stopTimeoutS: 5, log: logger })
+
+/** The caller's settings, on stores of our own. */
+function readConfig(): Config {
+  try {
+    return loadConfig({
+      ...process.env,
+      ...Object.fromEntries(OUR_OWN.map((name) => [name, undefined])),
+      ...{ PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, BOOTSTRAP_API_KEYS: `demo=${key}` },
+    })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(error.message)
+    process.exit(1)
+  }
+}
 
 async function demo({ signal, release }: { signal: AbortSignal; release: AbortSignal }): Promise<void> {
   const done = new AbortController()
-  const key = randomBytes(16).toString('hex')
-  const config = loadConfig({
-    ...process.env,
-    ...Object.fromEntries(OUR_OWN.map((name) => [name, undefined])),
-    ...{ PORT: '0', HOST: '127.0.0.1', DATA_DIR: dataDir, BOOTSTRAP_API_KEYS: `demo=${key}` },
-  })
   const runtime = { signal: AbortSignal.any([signal, done.signal]), release }
   console.log('Starting the whole system: API, forwarder, analyser, recorder, reconciler, on embedded stores')
   const system = await startSystem(config, logger, runtime)

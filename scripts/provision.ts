@@ -3,11 +3,11 @@
  * the URLs of the queues. It waits for an endpoint that is still starting.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { S3Client } from '@aws-sdk/client-s3'
-import { provision } from '../infra/provision.ts'
+import { provision, queueNamesOf } from '../infra/provision.ts'
 import { type Config, loadConfig } from '../src/config.ts'
 import type { Log } from '../src/ports.ts'
 import { createSqsClient } from '../src/queues/sqs-client.ts'
+import { createS3Client } from '../src/storage/object-store.ts'
 
 const WAIT_MS = 60_000
 const RETRY_MS = 1000
@@ -22,12 +22,9 @@ console.log(`SQS_RESULT_QUEUE_URL=${resultQueue.url}`)
 
 async function provisionWhenUp({ awsRegion: region, awsEndpointUrl: endpoint, ...settings }: Config) {
   const place = { region, ...(endpoint === undefined ? {} : { endpoint }) }
-  const s3 = new S3Client({ ...place, forcePathStyle: endpoint !== undefined })
+  const s3 = createS3Client(place)
   const sqs = createSqsClient(place)
-  const names = {
-    ...nameOf('analysisQueue', settings.sqsQueueUrl),
-    ...nameOf('resultQueue', settings.sqsResultQueueUrl),
-  }
+  const names = queueNamesOf(settings)
   const deadline = Date.now() + WAIT_MS
   for (;;) {
     try {
@@ -38,12 +35,6 @@ async function provisionWhenUp({ awsRegion: region, awsEndpointUrl: endpoint, ..
       await delay(RETRY_MS)
     }
   }
-}
-
-/** The name of a queue is the last part of its URL. */
-function nameOf(key: 'analysisQueue' | 'resultQueue', url: string | undefined): Record<string, string> {
-  const name = url === undefined ? undefined : new URL(url).pathname.split('/').at(-1)
-  return name === undefined ? {} : { [key]: name }
 }
 
 /** Refusals such as missing rights do not pass by waiting. */

@@ -41,7 +41,7 @@ export const environmentSchema = Type.Object({
   }),
   SQS_RESULT_QUEUE_URL: optional('The queue of results; by default looked up by its name', {
     pattern: '^https?://',
-    examples: ['http://host:4566'],
+    examples: ['https://host/000000000000/name'],
   }),
   METRICS_TOKEN: optional('Bearer token of `/metrics`, needed when the API is not on loopback'),
   BOOTSTRAP_API_KEYS: optional('Keys made at start if missing: `owner=key[:admin]`, comma separated'),
@@ -103,7 +103,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     config[camelCase(name)] = value
     if (given !== undefined && !Value.Check(schema, value)) problems.push(`${name}: ${explain(schema, given)}`)
   }
-  if (problems.length === 0) problems.push(...problemsOfKeys(config.bootstrapApiKeys as string | undefined))
+  problems.push(...problemsOfKeys(config.bootstrapApiKeys as string | undefined))
   if (problems.length > 0) throw new ConfigError(problems)
   return config as Config
 }

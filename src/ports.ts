@@ -2,12 +2,14 @@
 import type { Readable } from 'node:stream'
 import type { LogPosition } from './domain/cursor.ts'
 import type { AppError } from './domain/errors.ts'
-import type { Job, JobError, JobStatus, Priority, Route } from './domain/job.ts'
+import type { Job, JobError, JobStatus, Priority, Route, UnfinishedStatus } from './domain/job.ts'
 import type { ProgressEvent } from './domain/progress-event.ts'
+import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
 
 export interface Ports {
   readonly jobs: JobStore
   readonly keys: KeyStore
+  readonly tokens: TokenStore
   readonly objects: ObjectStore
   readonly jobQueue: JobQueue
   readonly analysisQueue: MessageQueue
@@ -57,6 +59,8 @@ export interface StatusChange {
   readonly jobId: string
   readonly attempt: number
   readonly to: JobStatus
+  /** Applied only while the row is in this status: what was decided from an older look at it is not. */
+  readonly from?: UnfinishedStatus
   /** Default: the status's own sentence. */
   readonly message?: string
   readonly sizeBytes?: number
@@ -110,7 +114,7 @@ export interface JobStore {
    * its time has passed once more (a growing delay per row).
    */
   claimStalled(rules: StalledRules): Promise<Job[]>
-  /** Unfinished rows created longer ago than this. */
+  /** Unfinished rows that could have begun longer ago than this: made then, and not held back by `notBefore`. */
   findOlderThan(ageS: number, limit: number): Promise<Job[]>
   /** How many rows are in each status, and how old the oldest is. */
   countByStatus(): Promise<HopCount[]>
@@ -129,6 +133,17 @@ export interface KeyStore {
   findByHash(keyHash: string): Promise<ApiKey | undefined>
   /** Makes the key unless one with this hash exists. */
   ensure(key: { owner: string; role: ApiKey['role']; keyHash: string; name: string }): Promise<void>
+}
+
+/** Where the reference material of tokens lies. */
+export interface TokenStore {
+  /** Makes the token or adds to it: a kind that comes with null stays as it was. At least one is needed. */
+  put(owner: string, tokenId: string, keys: ReferenceKeys): Promise<TokenReference>
+  find(owner: string, tokenId: string): Promise<TokenReference | undefined>
+  /** By `tokenId`, those after `after`. */
+  list(owner: string, page: { readonly after: string | undefined; readonly limit: number }): Promise<TokenReference[]>
+  /** False when there was none. Jobs made before keep what they were made with. */
+  remove(owner: string, tokenId: string): Promise<boolean>
 }
 
 // ---------------------------------------------------------------- objects

@@ -3,7 +3,7 @@
  * closed in reverse. This is the only place that knows which adapter stands behind which port.
  */
 import { availableParallelism } from 'node:os'
-import { provision } from '../infra/provision.ts'
+import { provision, queueNameIn, queueNamesOf } from '../infra/provision.ts'
 import { type QueueTopology, TOPOLOGY } from '../infra/topology.ts'
 import type { Config } from './config.ts'
 import { createAnalysisPool } from './media/analysis-pool.ts'
@@ -20,6 +20,7 @@ import { createJobStore } from './storage/job-store.ts'
 import { createKeyStore } from './storage/key-store.ts'
 import { migrateDatabase } from './storage/migrate.ts'
 import { createObjectStore, createS3Client } from './storage/object-store.ts'
+import { createTokenStore } from './storage/token-store.ts'
 import { pipelineGauges } from './telemetry/gauges.ts'
 import { createMetrics, type MetricsRegistry } from './telemetry/metrics.ts'
 
@@ -75,7 +76,14 @@ export function openResources(config: Config, places: Places, log: Log): Resourc
     metrics,
     analysisThreads,
     migrate: async () => void (await migrateDatabase(stores.database())),
-    provision: async () => void (await provision({ s3: stores.s3(), sqs: queues.sqs(), bucket: config.s3Bucket, log })),
+    provision: async () =>
+      void (await provision({
+        s3: stores.s3(),
+        sqs: queues.sqs(),
+        bucket: config.s3Bucket,
+        names: queueNamesOf(config),
+        log,
+      })),
     close: closeAll,
   }
 }
@@ -91,8 +99,9 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
   )
   const jobs = lazily(() => createGatheringJobStore(createJobStore(database())))
   const keys = lazily(() => createKeyStore(database()))
+  const tokens = lazily(() => createTokenStore(database()))
   const objects = lazily(() => createObjectStore(s3(), config.s3Bucket))
-  return { database, s3, ports: { jobs, keys, objects } }
+  return { database, s3, ports: { jobs, keys, tokens, objects } }
 }
 
 function openQueues(config: Config, places: Places, log: Log, lazily: Lazily) {
@@ -101,8 +110,11 @@ function openQueues(config: Config, places: Places, log: Log, lazily: Lazily) {
     () => createSqsClient(awsOptions(config, places)),
     (client) => client.destroy(),
   )
-  const queue = ({ name, deadLetterName, visibilityTimeoutS }: QueueTopology, url: string | undefined) =>
-    lazily(() => createNamedQueue({ client: sqs(), name, deadLetterName, visibilityTimeoutS, url, log }))
+  const queue = ({ name: usual, visibilityTimeoutS }: QueueTopology, url: string | undefined) => {
+    const name = queueNameIn(url) ?? usual
+    const deadLetterName = `${name}-dlq`
+    return lazily(() => createNamedQueue({ client: sqs(), name, deadLetterName, visibilityTimeoutS, url, log }))
+  }
   const ports = {
     jobQueue: lazily(
       () => createJobQueue({ connect, ...TOPOLOGY.jobQueue, log }),
@@ -142,7 +154,15 @@ function createLazily(): { lazily: Lazily; closeAll: () => Promise<void> } {
     }
   }
   const closeAll = async (): Promise<void> => {
-    for (const close of closers.splice(0).reverse()) await close()
+    const failures: unknown[] = []
+    for (const close of closers.splice(0).reverse()) {
+      try {
+        await close()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
   }
   return { lazily, closeAll }
 }

@@ -74,6 +74,8 @@ async function runApi(context: RoleContext): Promise<void> {
   const keys = parseBootstrapKeys(config.bootstrapApiKeys)
   const made = await tryEnsureKeys(context, keys)
   await app.listen({ port: config.port, host: config.host })
+  // Whoever has not finished by then is cut off: a client that stalls must not hold the whole process.
+  context.release.addEventListener('abort', () => app.server.closeAllConnections(), { once: true })
   context.onListening?.(urlOf(app))
   if (!made) await ensureKeys(context, keys)
   await aborted(signal)

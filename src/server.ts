@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Config, ConfigError, loadConfig } from './config.ts'
+import { type Config, ConfigError, loadConfig, parseBootstrapKeys } from './config.ts'
 import { openResources } from './resources.ts'
 import { ROLES, type Role, runWorker } from './roles.ts'
 import { runProcess } from './runtime.ts'
@@ -55,8 +55,8 @@ async function runSystem(): Promise<void> {
 
 /** Without BOOTSTRAP_API_KEYS a key is made once and kept with the data. */
 function withDevelopmentKey(config: Config): { config: Config; key: string } {
-  const [first] = config.bootstrapApiKeys?.split(',') ?? []
-  if (first !== undefined) return { config, key: first.split('=')[1]?.split(':')[0] ?? '' }
+  const [first] = parseBootstrapKeys(config.bootstrapApiKeys)
+  if (first !== undefined) return { config, key: first.key }
   const file = join(config.dataDir, 'development-key')
   mkdirSync(config.dataDir, { recursive: true })
   if (!existsSync(file)) writeFileSync(file, `dev-${randomBytes(16).toString('hex')}\n`, { mode: 0o600 })

@@ -1,6 +1,7 @@
 /** The three calls a client needs: upload, follow, result. */
 import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 
 export interface Client {
   readonly url: string
@@ -27,10 +28,15 @@ export async function* follow(client: Client, jobId: string, cursor: string | nu
     const headers = { accept: 'text/event-stream', ...(lastEventId ? { 'last-event-id': lastEventId } : {}) }
     const response = await call(client, `/v1/jobs/${jobId}/events`, { headers })
     if (response.status === 204 || response.body === null) return
-    for await (const { id, event, data } of parseEvents(response.body)) {
+    let retryMs = 1_000
+    for await (const { id, event, data, retry } of parseEvents(response.body)) {
       lastEventId = id ?? lastEventId
-      if (event !== undefined && data !== undefined) yield { event, data: JSON.parse(data) }
+      retryMs = Number(retry ?? retryMs)
+      if (event === undefined || data === undefined) continue
+      yield { event, data: JSON.parse(data) }
+      if (['completed', 'failed', 'cancelled'].includes(JSON.parse(data).status)) return
     }
+    await delay(retryMs)
   }
 }
 

@@ -45,9 +45,10 @@ export function passEntry(
   return { event: eventNameOf(event.status), id: idOf(reader), data: event.data }
 }
 
-/** The frame of the row as it is, read after the log was at `head`. */
-export function passSnapshot(reader: Reader, row: Job, head: LogPosition): Frame {
+/** The frame of the row as it is, read after the log was at `head`; none when the reader has seen as much. */
+export function passSnapshot(reader: Reader, row: Job, head: LogPosition): Frame | undefined {
   reader.position = head
+  if (reader.finished || !isAhead(reader, row)) return undefined
   take(reader, row)
   return { event: 'snapshot', id: idOf(reader), data: toProgressEvent(row).data }
 }

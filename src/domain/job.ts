@@ -6,6 +6,8 @@
  *
  * Within an attempt neither rank nor progress ever goes back; a status may be skipped, never revisited.
  */
+import type { ReferenceKeys } from './reference.ts'
+
 export const JOB_STATUSES = [
   'uploading',
   'stored',
@@ -64,6 +66,8 @@ export interface Job {
   readonly updatedAt: Date
   readonly finishedAt: Date | null
   readonly error: JobError | null
+  /** The reference material there was when the job was made; null when there was none. */
+  readonly reference: ReferenceKeys | null
 }
 
 const TERMINAL: readonly JobStatus[] = ['completed', 'failed', 'cancelled']

@@ -86,12 +86,34 @@ export function formatCompletedAnswer(
   return `${JSON.stringify(head).slice(0, -1)},"result":${result}}`
 }
 
+/** Deeper than any result; a database that parses JSON by recursion must never see what would break it. */
+const MAX_DEPTH = 64
+
 function parseJson(body: string): unknown {
+  if (isDeeperThan(body, MAX_DEPTH)) {
+    throw new AppError('message-invalid', `The message is nested more than ${MAX_DEPTH} levels deep`)
+  }
   try {
     return JSON.parse(body)
   } catch (cause) {
     throw new AppError('message-invalid', 'The message is not JSON', { cause })
   }
+}
+
+/** One look at each character: the text is not yet known to be JSON. */
+function isDeeperThan(json: string, limit: number): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (inString && char === '\\') i += 1
+    else if (char === '"') inString = !inString
+    else if (inString) continue
+    else if (char === '[' || char === '{') depth += 1
+    else if (char === ']' || char === '}') depth -= 1
+    if (depth > limit) return true
+  }
+  return false
 }
 
 function invalid(errors: { instancePath: string; message: string }[]): AppError {

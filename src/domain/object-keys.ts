@@ -15,3 +15,18 @@ export function recordingPrefix(owner: string): string {
 export function resultPrefix(owner: string, jobId: string): string {
   return `results/${encodeURIComponent(owner)}/${jobId}/`
 }
+
+/** Reference material of an owner starts so. */
+export function referencePrefix(owner: string): string {
+  return `references/${encodeURIComponent(owner)}/`
+}
+
+/** `references/<owner>/<token_id>/<name>`; the name is never used twice, so nothing is overwritten. */
+export function referenceKey(owner: string, tokenId: string, name: string): string {
+  return `${referencePrefix(owner)}${tokenId}/${name}`
+}
+
+/** The pitch track computed from a reference recording, kept under the recording's hash, for each mode apart; `~` begins no token. */
+export function computedPitchKey(owner: string, audioSha256: string, mode: string): string {
+  return `${referencePrefix(owner)}~pitch/${audioSha256}.${mode}.csv`
+}

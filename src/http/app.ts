@@ -1,22 +1,27 @@
 import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { AppError } from '../domain/errors.ts'
 import { refreshJobs } from '../services/refresh-jobs.ts'
 import { registerAuth } from './auth.ts'
 import type { App, AppOptions } from './dependencies.ts'
-import { sendProblem } from './problems.ts'
+import { formatRawProblem, sendProblem } from './problems.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type HealthDependencies, healthRoutes } from './routes/health.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { createStreamRegistry } from './sse.ts'
 
+/** Beyond an upload's own time: then whatever has not arrived of a request is given up, and its socket closed. */
+const REQUEST_GRACE_S = 30
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,100}$/
 
 /** The HTTP API: not listening yet. Closing it ends every event stream first. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const app = createServer(options.logger)
-  const streams = createStreamRegistry((jobIds) => refreshJobs(options.ports, jobIds))
+  const app = createServer(options.logger, options.limits.uploadTimeoutS + REQUEST_GRACE_S)
+  const streams = createStreamRegistry((jobIds) => void refreshJobs(options.ports, jobIds))
   app.addHook('preClose', async () => streams.endAll())
   app.addHook('onClose', async () => streams.close())
   registerAuth(app, options.ports.keys)
@@ -24,23 +29,28 @@ export async function createApp(options: AppOptions): Promise<App> {
   const deps = { ...options, streams }
   await app.register(jobRoutes, deps)
   await app.register(eventRoutes, deps)
+  await app.register(tokenRoutes, deps)
   return app
 }
 
 /** What a worker answers about itself, and nothing else. */
 export function createOpsApp(options: HealthDependencies & { readonly logger: FastifyBaseLogger }): App {
-  const app = createServer(options.logger)
+  const app = createServer(options.logger, REQUEST_GRACE_S)
   healthRoutes(app, options)
   return app
 }
 
-function createServer(logger: FastifyBaseLogger): App {
+function createServer(logger: FastifyBaseLogger, requestTimeoutS: number): App {
   const app = Fastify({
     loggerInstance: logger,
+    requestTimeout: requestTimeoutS * 1000,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     logController: new LogController({ requestIdLogLabel: 'requestId', disableRequestLogging: true }),
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    clientErrorHandler: answerBrokenRequest,
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler)
@@ -51,6 +61,7 @@ function createServer(logger: FastifyBaseLogger): App {
     const { method, url } = request
     request.log.debug({ method, url, status: reply.statusCode, elapsedMs: reply.elapsedTime }, 'request served')
   })
+  app.server.on('checkExpectation', refuseExpectation)
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
@@ -60,6 +71,28 @@ function createServer(logger: FastifyBaseLogger): App {
     ),
   )
   return app
+}
+
+/** What Node cannot read as HTTP has no request: the answer goes to the socket by hand. */
+function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy()
+  const { status, headers, body } = formatRawProblem(toHttpError(error.code))
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+}
+
+function toHttpError(code: string | undefined): AppError {
+  if (code === 'HPE_HEADER_OVERFLOW') return new AppError('request-too-large', 'The headers are too large')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new AppError('upload-expired', 'The request took too long')
+  return new AppError('request-invalid', 'The request is not HTTP as it should be')
+}
+
+function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+  const expected = String(request.headers.expect).slice(0, 100)
+  const { status, headers, body } = formatRawProblem(
+    new AppError('expectation-unknown', `There is no "${expected}" here`),
+  )
+  response.writeHead(status, headers).end(body)
 }
 
 function requestIdOf(given: string | string[] | undefined): string {

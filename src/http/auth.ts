@@ -11,6 +11,8 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     public?: boolean
+    /** Answers with server-sent events: what will pass is not told by a status. */
+    eventStream?: boolean
   }
 }
 

@@ -1,6 +1,21 @@
 /** The only translator of errors to `application/problem+json` (RFC 9457). */
+import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, ERRORS, type ErrorCode } from '../domain/errors.ts'
+import { sendRetryLater } from './sse.ts'
+
+/** The same for what never became a request: written to the response, or the socket, by hand. */
+export function formatRawProblem(error: AppError): { status: number; headers: Record<string, string>; body: string } {
+  const problem = toProblem(error, randomUUID())
+  const body = JSON.stringify(problem)
+  const headers = {
+    'content-type': 'application/problem+json',
+    'content-length': String(Buffer.byteLength(body)),
+    'x-request-id': problem.request_id,
+    connection: 'close',
+  }
+  return { status: problem.status, headers, body }
+}
 
 /** How long a client should wait before it tries again, where trying again can help. */
 const RETRY_AFTER_S = 5
@@ -28,13 +43,17 @@ export function toProblem(error: unknown, requestId: string): Problem {
 }
 
 /** Answers with the problem an error stands for; the cause goes to the log, never to the client. */
-export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
   const problem = toProblem(error, request.id)
   if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, 'request failed')
   else request.log.debug({ err: error, code: problem.code }, 'request refused')
+  if (request.routeOptions.config?.eventStream && ERRORS[problem.code].retry === 'later') {
+    sendRetryLater(reply)
+    return undefined
+  }
   if (problem.status === 503 || problem.status === 429) reply.header('retry-after', String(RETRY_AFTER_S))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
-  return reply.code(problem.status).type('application/problem+json').send(problem)
+  return reply.code(problem.status).header('x-request-id', request.id).type('application/problem+json').send(problem)
 }
 
 function classify(error: unknown): { code: ErrorCode; detail: string } {

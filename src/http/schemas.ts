@@ -14,7 +14,7 @@ export const uploadFieldsSchema = Type.Object({
   token_id: Type.Optional(Type.String({ pattern: TOKEN_ID_PATTERN, description: 'The reference utterance imitated' })),
   priority: Type.Optional(literals(PRIORITIES)),
   not_before: Type.Optional(Type.String({ format: 'date-time', description: 'Earliest time of the analysis' })),
-  callback_url: Type.Optional(Type.String({ pattern: '^https?://', maxLength: 2000 })),
+  callback_url: Type.Optional(Type.String({ pattern: '^https?://[\\x21-\\x7e]+$', maxLength: 2000 })),
   metadata: Type.Optional(Type.String({ description: 'A JSON object of at most 2 KB, kept with the job' })),
   filename: Type.Optional(Type.String({ maxLength: 1000 })),
 })
@@ -54,6 +54,23 @@ export const jobSchema = Type.Object({
 })
 export type JobView = Static<typeof jobSchema>
 
+/** A token and which kinds of reference material it has. */
+export const tokenSchema = Type.Object({
+  token_id: Type.String(),
+  owner: Type.String(),
+  audio: Type.Boolean(),
+  textgrid: Type.Boolean(),
+  pitch: Type.Boolean(),
+  created_at: Type.String(),
+  updated_at: Type.String(),
+})
+export type TokenView = Static<typeof tokenSchema>
+export const tokenListSchema = Type.Object({ items: Type.Array(tokenSchema), next_cursor: nullable(Type.String()) })
+export const tokenPageSchema = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+  cursor: Type.Optional(Type.String({ pattern: TOKEN_ID_PATTERN })),
+})
+
 /** What a client says of its recording, checked and in the domain's names. */
 export interface UploadFields {
   readonly tokenId: string | null
@@ -78,7 +95,7 @@ export function parseUploadFields(given: Readonly<Record<string, unknown>>): Upl
   return {
     tokenId: fields.token_id ?? null,
     priority: fields.priority ?? 'normal',
-    notBefore: fields.not_before === undefined ? null : new Date(fields.not_before),
+    notBefore: fields.not_before === undefined ? null : parseTime(fields.not_before),
     callbackUrl: fields.callback_url ?? null,
     metadata: parseMetadata(fields.metadata),
     filename: fields.filename === undefined ? null : cleanFilename(fields.filename),
@@ -89,9 +106,17 @@ const FIELD_RULES: Readonly<Record<string, string>> = {
   token_id: 'is 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or a digit',
   priority: `is one of ${PRIORITIES.join(', ')}`,
   not_before: 'is a time such as 2026-11-21T09:30:00Z',
-  callback_url: 'is an http or https URL of at most 2000 characters',
+  callback_url: 'is an http or https URL of at most 2000 characters, percent-encoded',
   metadata: 'is a JSON object given once, as text',
   filename: 'is at most 1000 characters',
+}
+
+/** From 2000 on, and at most a year ahead: what lies further off is a mistake. */
+function parseTime(text: string): Date {
+  const time = new Date(text)
+  const latest = Date.now() + 366 * 86_400_000
+  if (time.getTime() >= Date.UTC(2000) && time.getTime() <= latest) return time
+  throw new AppError('request-invalid', 'not_before: is not a time within the next year')
 }
 
 function parseMetadata(text: string | undefined): Record<string, unknown> {
@@ -101,7 +126,10 @@ function parseMetadata(text: string | undefined): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new AppError('request-invalid', 'metadata: is not a JSON object')
   }
-  if (text.includes('\\u0000')) throw new AppError('request-invalid', 'metadata: holds a NUL character')
+  // What is kept is written anew, and a number such as 1e20 is then longer.
+  if (Buffer.byteLength(JSON.stringify(value)) > 2 * MAX_METADATA_BYTES) {
+    throw new AppError('request-invalid', 'metadata: is more than 2 KB')
+  }
   return value as Record<string, unknown>
 }
 

@@ -3,13 +3,16 @@
  * the memory. One timer serves every open stream.
  */
 import type { ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import type { Frame } from '../domain/event-reader.ts'
 
 export const HEARTBEAT_MS = 15_000
 /** A client that has this much unread is cut; it resumes from its cursor. */
 const MAX_UNREAD_BYTES = 256 * 1024
 
-export const SSE_HEADERS = {
+const RETRY_MS = 2_000
+
+const SSE_HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
@@ -23,6 +26,23 @@ export function formatFrame({ event, id, data }: Frame): string {
 /** Tells the browser how long to wait before it connects again, spread so that not all come at once. */
 export function formatRetry(baseMs: number, random: number = Math.random()): string {
   return `retry: ${Math.round(baseMs * (0.5 + random))}\n\n`
+}
+
+/** Takes the response over from Fastify and writes what every stream begins with. */
+export function beginStream(reply: FastifyReply): ServerResponse {
+  reply.hijack()
+  const { raw } = reply
+  raw.writeHead(200, { ...SSE_HEADERS, 'x-request-id': reply.request.id })
+  raw.write(formatRetry(RETRY_MS))
+  return raw
+}
+
+/**
+ * `EventSource` gives up for good on any status but 200. So what will pass (the database away, this process stopping)
+ * is told by a stream that ends, with a time to come back.
+ */
+export function sendRetryLater(reply: FastifyReply): void {
+  beginStream(reply).end()
 }
 
 /** Moves the client's cursor on without dispatching an event, and keeps proxies from closing the connection. */
@@ -43,38 +63,35 @@ export interface StreamRegistry {
   open(raw: ServerResponse, jobId: string): EventStream
   /** The jobs that open streams follow. */
   jobIds(): string[]
-  readonly size: number
   /** Ends every stream, telling each when to come back. */
   endAll(): void
   close(): void
 }
 
-/** @param beforeHeartbeat run before each heartbeat, so that what it publishes goes out first */
+/** @param onHeartbeat told of the jobs that are followed; heartbeats do not wait for it */
 export function createStreamRegistry(
-  beforeHeartbeat: (jobIds: string[]) => Promise<void>,
+  onHeartbeat: (jobIds: string[]) => void,
   heartbeatMs = HEARTBEAT_MS,
 ): StreamRegistry {
   const streams = new Set<{ raw: ServerResponse; stream: EventStream }>()
   const jobIds = (): string[] => [...new Set([...streams].map(({ stream }) => stream.jobId))]
-  const timer = setInterval(async () => {
-    if (streams.size === 0) return
-    await beforeHeartbeat(jobIds())
+  const timer = setInterval(() => {
+    if (streams.size > 0) onHeartbeat(jobIds())
     for (const { raw, stream } of streams) write(raw, formatHeartbeat(stream.cursor()))
   }, heartbeatMs)
   timer.unref()
   return {
     open: (raw, jobId) => {
       const entry = { raw, stream: createEventStream(raw, jobId) }
+      // A client may be gone before its stream begins: its `close` has been, and will not come again.
+      if (isGone(raw)) return entry.stream
       streams.add(entry)
       raw.once('close', () => streams.delete(entry))
       return entry.stream
     },
     jobIds,
-    get size() {
-      return streams.size
-    },
     endAll: () => {
-      for (const { raw } of streams) raw.end(formatRetry(2_000))
+      for (const { raw } of streams) raw.end(formatRetry(RETRY_MS))
     },
     close: () => clearInterval(timer),
   }
@@ -89,10 +106,14 @@ function createEventStream(raw: ServerResponse, jobId: string): EventStream {
     },
     cursor: () => undefined,
     onClose: (action) => {
-      if (raw.closed || raw.destroyed) action()
+      if (isGone(raw)) action()
       else raw.once('close', action)
     },
   }
+}
+
+function isGone(raw: ServerResponse): boolean {
+  return raw.closed || raw.destroyed
 }
 
 function write(raw: ServerResponse, text: string): void {

@@ -35,17 +35,42 @@ export async function openUpload(request: FastifyRequest): Promise<UploadBody> {
   return request.isMultipart() ? openMultipart(request) : openRaw(request)
 }
 
-/** Aborts when the client goes before its request has ended. */
-export function clientSignal(request: FastifyRequest): AbortSignal {
+/** Aborts, with what to answer, when the client goes before its request has ended or takes longer than it may. */
+export function uploadSignal(request: FastifyRequest, timeoutS: number): AbortSignal {
   const controller = new AbortController()
+  const timer = setTimeout(() => {
+    const detail = 'The upload took longer than is allowed. Send it again over a faster connection.'
+    controller.abort(new AppError('upload-expired', detail))
+  }, timeoutS * 1000)
   request.raw.once('close', () => {
-    if (!request.raw.complete)
-      controller.abort(new AppError('upload-aborted', 'The connection ended before the whole file had arrived'))
+    clearTimeout(timer)
+    if (!request.raw.complete) controller.abort(brokenOff())
   })
   return controller.signal
 }
 
-/** Lets go of what is left of a refused request; a client that goes on sending for too long is cut. */
+/** The outcome of the work, or the signal's reason as soon as it aborts: a client that stalls is not waited for. */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const over = new AbortController()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { signal: over.signal })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    over.abort()
+  }
+}
+
+function brokenOff(cause?: unknown): AppError {
+  return new AppError('upload-aborted', 'The connection ended before the whole file had arrived', { cause })
+}
+
+/**
+ * Lets go of what is left of a refused request while the connection stays open, so that a client that sends before it
+ * reads gets to read the answer; one that goes on for too long is cut.
+ */
 export function drain(request: FastifyRequest): void {
   const { raw } = request
   if (raw.complete) return
@@ -67,7 +92,7 @@ function openRaw(request: FastifyRequest): UploadBody {
   const fields = parseUploadFields(request.query as Record<string, unknown>)
   const length = Number(request.headers['content-length'])
   const body = new PassThrough()
-  request.raw.on('error', (error) => body.destroy(error))
+  request.raw.on('error', (error) => body.destroy(brokenOff(error)))
   request.raw.pipe(body)
   return { fields, filename: fields.filename, body, announcedBytes: Number.isFinite(length) ? length : undefined }
 }
@@ -135,10 +160,11 @@ async function readable<T>(request: FastifyRequest, read: () => Promise<T>): Pro
   }
 }
 
-function asMultipartError(request: FastifyRequest, error: unknown): AppError {
+/** What went wrong in a multipart body, as one of our errors. */
+export function asMultipartError(request: FastifyRequest, error: unknown): AppError {
   if (error instanceof AppError) return error
   if (request.raw.destroyed && !request.raw.complete) {
-    return new AppError('upload-aborted', 'The connection ended before the whole file had arrived', { cause: error })
+    return brokenOff(error)
   }
   const { code, message } = error as { code?: string; message?: string }
   if (code === 'FST_FILES_LIMIT')

@@ -25,7 +25,7 @@ const EVENTS_KEPT = 10
 export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): Promise<void> } {
   const { connect, name, prefix, log, attempts = 10 } = options
   const redis = connect('producer')
-  const ready = createReadyGate(redis)
+  const whenReady = createReadyGate(redis)
   // Without both skips a queue made while Redis is down waits for it, or stays broken when it comes.
   const queue = new Queue<QueuedJobData>(name, {
     connection: redis,
@@ -46,8 +46,7 @@ export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): 
 
   async function tryWith<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await ready()
-      return await work()
+      return await whenReady(work)
     } catch (error) {
       throw toAppError(error, 'queue-unavailable')
     }

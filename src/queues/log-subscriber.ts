@@ -31,7 +31,7 @@ const CHANNELS_PER_COMMAND = 500
 
 export function createLogSubscriber({ connect, log }: { connect: ConnectRedis; log: Log }): LogSubscriber {
   const channels = new Map<string, Channel>()
-  let connection: { redis: Redis; ready: () => Promise<void> } | undefined
+  let connection: { redis: Redis; whenReady: ReturnType<typeof createReadyGate> } | undefined
 
   function open() {
     if (connection !== undefined) return connection
@@ -40,17 +40,17 @@ export function createLogSubscriber({ connect, log }: { connect: ConnectRedis; l
       for (const listener of channels.get(name)?.listeners ?? []) call(log, () => listener.onMessage(message))
     })
     redis.on('ready', () => void resubscribe(redis, channels, log))
-    connection = { redis, ready: createReadyGate(redis) }
+    connection = { redis, whenReady: createReadyGate(redis) }
     return connection
   }
 
   function join(name: string): Channel {
     const known = channels.get(name)
     if (known !== undefined) return known
-    const { redis, ready } = open()
+    const { redis, whenReady } = open()
     const channel: Channel = {
       listeners: new Set(),
-      subscribed: ready().then(() => redis.subscribe(name)),
+      subscribed: whenReady(() => redis.subscribe(name)),
       live: false,
     }
     channels.set(name, channel)

@@ -42,14 +42,13 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
   const redis = connect('commands') as Redis & Scripts
   redis.defineCommand('publishProgress', { numberOfKeys: 3, lua: PUBLISH_SCRIPT })
   redis.defineCommand('readProgress', { numberOfKeys: 2, lua: READ_SCRIPT })
-  const ready = createReadyGate(redis)
+  const whenReady = createReadyGate(redis)
   const subscriber = createLogSubscriber({ connect, log })
   const readMessage = createMessageReader()
 
   async function tryWith<T>(work: () => Promise<T>): Promise<T> {
     try {
-      await ready()
-      return await work()
+      return await whenReady(work)
     } catch (error) {
       throw toAppError(error, 'progress-unavailable')
     }

@@ -13,7 +13,9 @@ export type RedisRole = 'commands' | 'producer' | 'subscriber' | 'worker'
 /** Opens a new connection, which belongs to the caller. It connects in the background and never gives up. */
 export type ConnectRedis = (role: RedisRole) => Redis
 
-export const COMMAND_TIMEOUT_MS = 3000
+export const COMMAND_TIMEOUT_MS = 1500
+/** After a command that was not answered in time, how long further ones are refused at once. */
+export const HUNG_PAUSE_MS = 3000
 /** How long a command waits for a connection that is just being made. */
 export const CONNECT_WAIT_MS = 1500
 
@@ -57,10 +59,26 @@ function logOutages(redis: Redis, log: Log, role: RedisRole): void {
 }
 
 /**
- * Makes a function that resolves when the connection can take commands. It waits for an attempt to connect that is
- * under way, at most `CONNECT_WAIT_MS`, and rejects at once while Redis is known to be down.
+ * Makes a function that runs a command when the connection can take one. It waits for an attempt to connect that is
+ * under way, at most `CONNECT_WAIT_MS`, and rejects at once while Redis is known to be down or to hang: an upload waits
+ * for one command that is not answered, not for each.
  */
-export function createReadyGate(redis: Redis): () => Promise<void> {
+export function createReadyGate(redis: Redis): <T>(work: () => Promise<T>) => Promise<T> {
+  const ready = createReadyCheck(redis)
+  let hungUntilMs = 0
+  return async (work) => {
+    if (performance.now() < hungUntilMs) throw new Error('Redis does not answer')
+    await ready()
+    try {
+      return await work()
+    } catch (error) {
+      if (/timed out/i.test(String(error))) hungUntilMs = performance.now() + HUNG_PAUSE_MS
+      throw error
+    }
+  }
+}
+
+function createReadyCheck(redis: Redis): () => Promise<void> {
   let attempt: Promise<void> | undefined
   return async () => {
     if (redis.status === 'ready') return

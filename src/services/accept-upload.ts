@@ -7,15 +7,15 @@
  *   row cannot be moved (database away)         → row stays `uploading`; at its deadline the reconciler ends it and
  *                                                 deletes the object
  */
-import { createHash } from 'node:crypto'
 import { addAbortSignal, Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
-import { type Job, type Priority, uploadProgress } from '../domain/job.ts'
+import { isTerminal, type Job, type Priority, uploadProgress } from '../domain/job.ts'
 import { recordingKey } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
 import type { Ports, SniffedAudio } from '../ports.ts'
 import { publishEvents, publishJobs, publishNewJob } from './publish-job.ts'
+import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
 import { createThrottle } from './throttle.ts'
 
 type UploadPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'sniff' | 'metrics' | 'log'>
@@ -39,12 +39,11 @@ export interface UploadLimits {
   readonly uploadTimeoutS: number
 }
 
-const SNIFF_BYTES = 512
 const PROGRESS_INTERVAL_MS = 200
 
 /**
- * Stores a recording and its row. `signal` aborts when the client goes; once every byte has arrived the job goes on
- * without it.
+ * Stores a recording and its row. `signal` aborts when the client goes or its time is over; once every byte has arrived
+ * the job goes on without it.
  *
  * @returns the row, `stored`
  * @throws AppError `upload-empty`, `upload-not-audio`, `upload-too-large`, `upload-aborted`, `upload-expired`,
@@ -56,15 +55,13 @@ export async function acceptUpload(
   upload: Upload,
   signal: AbortSignal,
 ): Promise<Job> {
-  const timeout = AbortSignal.timeout(limits.uploadTimeoutS * 1000)
-  const stop = AbortSignal.any([signal, timeout])
-  addAbortSignal(stop, upload.body)
+  addAbortSignal(signal, upload.body)
   // The stream's own error reaches whoever reads it; between two reads nobody does, and Node would end the process.
   upload.body.on('error', () => {})
   try {
-    return await receive(ports, limits, upload, stop)
+    return await receive(ports, limits, upload, signal)
   } catch (error) {
-    const failure = asUploadError(error, signal, timeout)
+    const failure = toUploadError(error, signal)
     ports.metrics.count('uploads', { outcome: failure.code })
     throw failure
   } finally {
@@ -72,44 +69,20 @@ export async function acceptUpload(
   }
 }
 
-async function receive(ports: UploadPorts, limits: UploadLimits, upload: Upload, stop: AbortSignal): Promise<Job> {
+async function receive(ports: UploadPorts, limits: UploadLimits, upload: Upload, signal: AbortSignal): Promise<Job> {
   if ((upload.announcedBytes ?? 0) > limits.maxUploadBytes) throw tooLarge(limits.maxUploadBytes)
-  const { head, rest } = await readHead(upload.body)
-  const audio = sniff(ports, head)
+  const recording = await openRecording(ports, upload.body, limits.maxUploadBytes)
+  const { audio } = recording
   const job = await createRow(ports, limits, upload, audio)
-  const meter = createMeter(ports, job, upload.announcedBytes, limits.maxUploadBytes)
+  const onBytes = createProgressReporter(ports, job, upload.announcedBytes)
   try {
-    const body = Readable.from(meter.through(head, rest), { objectMode: false })
-    await ports.objects.put(job.objectKey, body, { contentType: audio.contentType, signal: stop })
+    const body = Readable.from(recording.read(onBytes), { objectMode: false })
+    await ports.objects.put(job.objectKey, body, { contentType: audio.contentType, signal })
   } catch (error) {
-    await endBroken(ports, job, asUploadError(error, stop))
+    await endBroken(ports, job, toUploadError(error, signal))
     throw error
   }
-  return finish(ports, job, meter)
-}
-
-/** Reads until the type can be told; the rest stays unread. */
-async function readHead(body: Readable): Promise<{ head: Buffer; rest: AsyncIterator<Buffer> }> {
-  const rest = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-  const chunks: Buffer[] = []
-  let length = 0
-  while (length < SNIFF_BYTES) {
-    const { value, done } = await rest.next()
-    if (done === true) break
-    chunks.push(value)
-    length += value.length
-  }
-  return { head: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), rest }
-}
-
-function sniff(ports: UploadPorts, head: Buffer): SniffedAudio {
-  if (head.length === 0) throw new AppError('upload-empty', 'The file has no bytes. Record again and send that file.')
-  const audio = ports.sniff(head)
-  if (audio !== undefined) return audio
-  throw new AppError(
-    'upload-not-audio',
-    'The first bytes are of no audio format that is known. Send WAV, MP3, FLAC, Ogg, WebM or MP4.',
-  )
+  return finish(ports, job, recording)
 }
 
 async function createRow(ports: UploadPorts, limits: UploadLimits, upload: Upload, audio: SniffedAudio): Promise<Job> {
@@ -128,36 +101,24 @@ async function createRow(ports: UploadPorts, limits: UploadLimits, upload: Uploa
   return job
 }
 
-/** Passes the bytes on while counting, hashing and reporting them; fails at the first byte over the limit. */
-function createMeter(ports: UploadPorts, job: Job, announcedBytes: number | undefined, maxBytes: number) {
-  const hash = createHash('sha256')
+/** Publishes how far the upload has come, a few times a second; nothing while its size is unknown. */
+function createProgressReporter(ports: UploadPorts, job: Job, announcedBytes: number | undefined) {
   const throttle = createThrottle(PROGRESS_INTERVAL_MS)
-  let sizeBytes = 0
   let reported = 0
-  function take(chunk: Buffer): Buffer {
-    sizeBytes += chunk.length
-    if (sizeBytes > maxBytes) throw tooLarge(maxBytes)
-    hash.update(chunk)
+  return (sizeBytes: number): void => {
     const progress = uploadProgress(sizeBytes, announcedBytes)
-    if (progress > reported) {
-      throttle(() => {
-        reported = progress
-        publishEvents(ports, [toProgressEvent(job, { progress, at: new Date() })])
-      })
-    }
-    return chunk
+    if (progress <= reported) return
+    throttle(() => {
+      reported = progress
+      void publishEvents(ports, [toProgressEvent(job, { progress, at: new Date() })])
+    })
   }
-  async function* through(head: Buffer, rest: AsyncIterator<Buffer>) {
-    yield take(head)
-    for await (const chunk of { [Symbol.asyncIterator]: () => rest }) yield take(chunk)
-  }
-  return { through, totals: () => ({ sizeBytes, sha256: hash.digest('hex') }) }
 }
 
-async function finish(ports: UploadPorts, job: Job, meter: ReturnType<typeof createMeter>): Promise<Job> {
+async function finish(ports: UploadPorts, job: Job, recording: IncomingRecording): Promise<Job> {
   const { jobId, attempt } = job
-  const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...meter.totals() }])
-  if (advanced?.moved && advanced.job !== undefined) {
+  const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...recording.totals() }])
+  if (advanced?.job !== undefined && !isTerminal(advanced.job.status)) {
     ports.metrics.count('uploads', { outcome: 'stored' })
     await publishJobs(ports, [advanced.job])
     return advanced.job
@@ -181,22 +142,7 @@ async function endBroken(ports: UploadPorts, job: Job, error: AppError): Promise
   }
 }
 
-function asUploadError(error: unknown, aborted: AbortSignal, timeout?: AbortSignal): AppError {
-  if (error instanceof AppError) return error
-  if (timeout?.aborted || isTimeout(aborted.reason)) {
-    return new AppError(
-      'upload-expired',
-      'The upload took longer than is allowed. Send it again over a faster connection.',
-    )
-  }
-  if (aborted.aborted) return new AppError('upload-aborted', 'The connection ended before the whole file had arrived')
-  return toAppError(error, 'upload-aborted', 'The request ended before the whole file had arrived')
-}
-
-function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === 'TimeoutError'
-}
-
-function tooLarge(maxBytes: number): AppError {
-  return new AppError('upload-too-large', `The recording has more than the ${maxBytes} bytes that are allowed`)
+/** What broke an upload: the reason of the abort, when there was one, says it better than the stream that it tore down. */
+function toUploadError(error: unknown, signal: AbortSignal): AppError {
+  return toAppError(signal.aborted ? signal.reason : error)
 }

@@ -12,20 +12,20 @@ type DispatchPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'metrics' | 
 /**
  * Adds the job to the queue, then moves its row to `queued` and publishes. Repeating it is harmless.
  *
- * @returns the row as it is now: still `stored` when the queue cannot be reached
+ * @returns the row as it is now, or as it was given when queue or database cannot be reached: accepted is accepted
  */
 export async function dispatchJob(ports: DispatchPorts, job: Job): Promise<Job> {
   try {
     await ports.jobQueue.add([job])
+    const [advanced] = await ports.jobs.advance([{ jobId: job.jobId, attempt: job.attempt, to: 'queued' }])
+    const current = advanced?.job ?? job
+    ports.metrics.count('dispatches', { outcome: 'queued' })
+    await publishJobs(ports, [current])
+    return current
   } catch (error) {
     if (!(error instanceof AppError) || error.retry === 'never') throw error
     ports.metrics.count('dispatches', { outcome: 'deferred' })
     ports.log.warn({ jobId: job.jobId, err: error }, 'job left for the reconciler')
     return job
   }
-  const [advanced] = await ports.jobs.advance([{ jobId: job.jobId, attempt: job.attempt, to: 'queued' }])
-  const current = advanced?.job ?? job
-  ports.metrics.count('dispatches', { outcome: 'queued' })
-  await publishJobs(ports, [current])
-  return current
 }

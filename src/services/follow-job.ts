@@ -31,7 +31,7 @@ export interface Following {
 /** True when this reader has seen how the job ended: nothing will ever come, and it must not ask again. */
 export async function hasSeenTheEnd(ports: FollowPorts, job: Job, cursor: Cursor | undefined): Promise<boolean> {
   if (cursor === undefined || !isTerminal(job.status)) return false
-  if (cursor.end?.jobId === job.jobId) return cursor.end.attempt === job.attempt
+  if (cursor.end?.jobId === job.jobId) return cursor.end.attempt >= job.attempt
   await publishJobs(ports, [job])
   const slice = await ports.progress.read(job.owner, cursor)
   return slice.complete && !slice.entries.some(({ event }) => event.jobId === job.jobId && isTerminal(event.status))
@@ -48,7 +48,7 @@ export async function followJob(
   const unsubscribe = await ports.progress.subscribe(job.owner, follower)
   follower.onStop(unsubscribe)
   try {
-    await follower.catchUp()
+    await follower.start()
   } catch (error) {
     follower.stop()
     throw error
@@ -94,10 +94,15 @@ function createFollower(
       return standing !== 'ahead'
     })
   }
-  function onInterrupted(): void {
-    if (stopped) return
+  /** One at a time: two that read at once would each deliver what the other has. */
+  function catchUpInTurn(): Promise<void> {
     heard ??= []
-    catchingUp = catchingUp.then(catchUp).catch((error: unknown) => {
+    const turn = catchingUp.then(() => (stopped ? undefined : catchUp()))
+    catchingUp = turn.catch(() => {})
+    return turn
+  }
+  function onInterrupted(): void {
+    catchUpInTurn().catch((error: unknown) => {
       ports.log.debug({ err: error, jobId }, 'follower could not catch up')
       if (stopped) return
       stop()
@@ -105,7 +110,7 @@ function createFollower(
     })
   }
   return {
-    catchUp,
+    start: catchUpInTurn,
     stop,
     onInterrupted,
     onEntry: (entry: LogEntry) => {

@@ -8,7 +8,7 @@
  *   any of them, older than the age limit   → failed
  */
 import { AppError, toAppError } from '../domain/errors.ts'
-import type { Job } from '../domain/job.ts'
+import type { Job, UnfinishedStatus } from '../domain/job.ts'
 import type { Ports } from '../ports.ts'
 import { dispatchJob } from './dispatch-job.ts'
 import { sendForAnalysis } from './forward-job.ts'
@@ -27,15 +27,22 @@ export interface ReconcileRules {
 
 const CLAIM_LIMIT = 200
 
-/** One pass. What fails for one row is logged and left for a later pass; only the database being away throws. */
+/**
+ * One pass, over all that has stalled. What fails for one row is logged and left for a later pass, but for the object
+ * of an upload that has just been ended, which the orphan rule of the bucket's owner has to find; only the database
+ * being away throws.
+ */
 export async function reconcile(ports: ReconcilePorts, rules: ReconcileRules): Promise<void> {
   for (const job of await ports.jobs.findOlderThan(rules.maxAgeS, CLAIM_LIMIT)) {
     await attend(ports, job, () => giveUp(ports, job))
   }
   const { waitingS, inFlightS } = rules
-  const stalled = await ports.jobs.claimStalled({ waitingS, inFlightS, limit: CLAIM_LIMIT })
   const queuesAreEmpty = once(() => areQueuesEmpty(ports))
-  for (const job of stalled) await attend(ports, job, () => resume(ports, job, queuesAreEmpty))
+  for (let more = true; more; ) {
+    const stalled = await ports.jobs.claimStalled({ waitingS, inFlightS, limit: CLAIM_LIMIT })
+    await Promise.all(stalled.map((job) => attend(ports, job, () => resume(ports, job, queuesAreEmpty))))
+    more = stalled.length === CLAIM_LIMIT
+  }
 }
 
 async function resume(ports: ReconcilePorts, job: Job, queuesAreEmpty: () => Promise<boolean>): Promise<void> {
@@ -59,22 +66,26 @@ async function resume(ports: ReconcilePorts, job: Job, queuesAreEmpty: () => Pro
 
 async function endUpload(ports: ReconcilePorts, job: Job): Promise<void> {
   const detail = 'The upload did not end before its deadline'
-  await fail(ports, job, new AppError('upload-expired', detail), false)
-  await ports.objects.delete(job.objectKey)
+  const ended = await fail(ports, job, new AppError('upload-expired', detail), false)
+  if (ended) await ports.objects.delete(job.objectKey)
 }
 
 async function giveUp(ports: ReconcilePorts, job: Job): Promise<void> {
+  if (job.status === 'uploading') return endUpload(ports, job)
   const detail = `The job was still ${job.status} when it reached the age limit`
-  await fail(ports, job, new AppError('job-too-old', detail), job.status !== 'uploading')
+  await fail(ports, job, new AppError('job-too-old', detail), true)
 }
 
-async function fail(ports: ReconcilePorts, job: Job, error: AppError, retryable: boolean): Promise<void> {
+/** True when the row was still in the status it was claimed in: a job that went on meanwhile is left alone. */
+async function fail(ports: ReconcilePorts, job: Job, error: AppError, retryable: boolean): Promise<boolean> {
   const { jobId, attempt } = job
+  const from = job.status as UnfinishedStatus
   const { code, detail } = error
-  const [ended] = await ports.jobs.advance([{ jobId, attempt, to: 'failed', error: { code, detail, retryable } }])
+  const [ended] = await ports.jobs.advance([{ jobId, attempt, from, to: 'failed', error: { code, detail, retryable } }])
   if (ended?.moved) ports.log.warn({ jobId, attempt, code }, 'job ended by the reconciler')
-  ports.metrics.count('reconciled', { action: code })
+  if (ended?.moved) ports.metrics.count('reconciled', { action: code })
   await publishJobs(ports, ended?.job === undefined ? [] : [ended.job])
+  return ended?.moved ?? false
 }
 
 async function areQueuesEmpty(ports: ReconcilePorts): Promise<boolean> {

@@ -63,7 +63,8 @@ export async function advanceRows(db: Database, changes: readonly StatusChange[]
 
 /** The guard: this attempt, and a status before the one asked for. A terminal status has no position, so never. */
 const isAhead = sql.raw(
-  `j.attempt = c.attempt and array_position(array['${UNFINISHED_STATUSES.join("','")}'], j.status) <= c.rank`,
+  `j.attempt = c.attempt and array_position(array['${UNFINISHED_STATUSES.join("','")}'], j.status) <= c.rank
+   and j.status = coalesce(c.from_status, j.status)`,
 )
 
 type Column = readonly [name: string, type: string, values: readonly unknown[]]
@@ -79,6 +80,7 @@ function columnsOf(changes: readonly StatusChange[]): Column[] {
     column('attempt', 'integer', ({ attempt }) => attempt),
     column('status', 'text', ({ to }) => to),
     column('rank', 'integer', ({ to }) => rankOf(to)),
+    column('from_status', 'text', ({ from }) => from),
     column('progress', 'integer', ({ to }) => progressOnEntering(to, 0)),
     column('message', 'text', ({ to, message }) => fitText(message ?? STATUS_MESSAGES[to], 2000)),
     column('size_bytes', 'bigint', ({ sizeBytes }) => sizeBytes),

@@ -31,6 +31,7 @@ export const JOB_COLUMNS = [
   'error_stage',
   'error_detail',
   'error_retryable',
+  'reference',
 ] as const satisfies readonly (keyof JobsTable)[]
 
 export type JobRow = Pick<Selectable<JobsTable>, (typeof JOB_COLUMNS)[number]>
@@ -60,6 +61,7 @@ export function toJob(row: JobRow): Job {
     updatedAt: row.updated_at,
     finishedAt: row.finished_at,
     error: toJobError(row),
+    reference: row.reference,
   }
 }
 

@@ -45,6 +45,7 @@ async function createJob(db: Database, job: NewJob): Promise<Job> {
       callback_url: job.callbackUrl,
       not_before: job.notBefore,
       traceparent: job.traceparent,
+      reference: referenceOf(job),
       upload_deadline_at: deadline,
       watched_from: deadline,
     })
@@ -55,6 +56,15 @@ async function createJob(db: Database, job: NewJob): Promise<Job> {
   const [existing] = await findJobs(db, [job.jobId])
   if (existing?.owner !== job.owner) throw new Error(`The id ${job.jobId} belongs to another job`)
   return existing
+}
+
+/** What the token has at this moment, frozen into the row by the statement that makes it. */
+function referenceOf({ owner, tokenId }: NewJob) {
+  return sql<string>`(
+    select json_build_object(
+      'audioKey', audio_key, 'audioSha256', audio_sha256, 'textgridKey', textgrid_key, 'pitchKey', pitch_key)
+    from token_references where owner = ${owner} and token_id = ${tokenId}::text
+  )`
 }
 
 async function findJobs(db: Database, jobIds: readonly string[]): Promise<Job[]> {
@@ -119,11 +129,13 @@ async function findResult(db: Database, jobId: string): Promise<StoredResult | u
 }
 
 async function findOlderThan(db: Database, ageS: number, limit: number): Promise<Job[]> {
+  const cutoff = sql<Date>`now() - make_interval(secs => ${ageS}::double precision)`
   const rows = await db
     .selectFrom('jobs')
     .select(JOB_COLUMNS)
     .where('finished_at', 'is', null)
-    .where('created_at', '<=', sql<Date>`now() - make_interval(secs => ${ageS}::double precision)`)
+    .where('created_at', '<=', cutoff)
+    .where(sql<boolean>`coalesce(not_before <= ${cutoff}, true)`)
     .orderBy('created_at')
     .limit(limit)
     .execute()

@@ -2,10 +2,12 @@
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Database } from './database.ts'
 import * as jobs from './migrations/0001-jobs.ts'
+import * as references from './migrations/0002-references.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-jobs': jobs,
+  '0002-references': references,
 }
 
 /**

@@ -47,9 +47,10 @@ export async function uploadObject(target: Target, body: Readable, signal: Abort
   const stop = AbortSignal.any([signal, broken.signal])
   const unwatch = finished(body, { writable: false }, (error) => error && broken.abort(error))
   const traces: Traces = {}
+  const over = new AbortController()
   try {
     // A race: neither a stream that hangs nor an S3 that hangs may hold back the failure of the other side.
-    await Promise.race([rejectOnAbort(stop), upload(target, partsOf(body, PART_SIZE_BYTES), traces, stop)])
+    await Promise.race([rejectOnAbort(stop, over.signal), upload(target, partsOf(body, PART_SIZE_BYTES), traces, stop)])
   } catch (error) {
     const failure = stop.aborted ? stop.reason : error
     // A stream that is being torn down may still fail, which is news to nobody.
@@ -60,6 +61,7 @@ export async function uploadObject(target: Target, body: Readable, signal: Abort
     throw failure
   } finally {
     unwatch()
+    over.abort()
   }
 }
 
@@ -130,10 +132,11 @@ async function clearAway(target: Target, traces: Traces): Promise<void> {
   done.abort()
 }
 
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
+/** The signal may live long after the upload is `over`: then nothing of it must hang on the signal. */
+function rejectOnAbort(signal: AbortSignal, over: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over })
   })
 }
 

@@ -1,6 +1,7 @@
 /** The tables, as Kysely sees them. `migrations/` makes them; job-rows.ts translates them. */
 import type { ColumnType, Generated } from 'kysely'
 import type { JobStatus, Priority, Route, UnfinishedStatus } from '../domain/job.ts'
+import type { ReferenceKeys } from '../domain/reference.ts'
 
 /** Written as it is, read as the drivers give it: pg a string, PGlite a number. */
 type BigInteger = ColumnType<number | string | bigint, number | null, number | null>
@@ -38,6 +39,18 @@ export interface JobsTable {
   stage_at: Generated<Date>
   watched_from: Date
   claims: Generated<number>
+  reference: ColumnType<ReferenceKeys | null, string | null, never>
+}
+
+export interface TokenReferencesTable {
+  owner: string
+  token_id: string
+  audio_key: string | null
+  audio_sha256: string | null
+  textgrid_key: string | null
+  pitch_key: string | null
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
 }
 
 export interface JobResultsTable {
@@ -63,4 +76,5 @@ export interface Tables {
   jobs: JobsTable
   job_results: JobResultsTable
   api_keys: ApiKeysTable
+  token_references: TokenReferencesTable
 }

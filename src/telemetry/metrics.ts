@@ -61,10 +61,12 @@ export function createMetrics(): MetricsRegistry {
 const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 async function refresh({ gauge, source }: { gauge: Gauge; source: GaugeSource }, metrics: Metrics): Promise<void> {
-  gauge.reset()
   try {
-    for (const { labels, value } of await source.read()) gauge.set(labels, value)
+    const values = await source.read()
+    gauge.reset()
+    for (const { labels, value } of values) gauge.set(labels, value)
   } catch {
+    gauge.reset()
     metrics.count('scrape_failures', { source: source.name })
   }
 }

@@ -72,6 +72,15 @@ export function describeAdvance({ store, jobIn }: JobStoreSuite): void {
     }
   })
 
+  test('a change decided from one status is not applied to a row that went on meanwhile', async () => {
+    const jobId = await jobIn('uploading')
+    const expire = changeTo(jobId, 'failed', { from: 'uploading' })
+    const [stored] = await store().advance([changeTo(jobId, 'stored')])
+    assert.deepEqual(await store().advance([expire]), [{ moved: false, job: stored?.job }])
+    const [failed] = await store().advance([changeTo(jobId, 'failed', { from: 'stored' })])
+    assert.equal(failed?.moved, true)
+  })
+
   test('another attempt’s change does nothing', async () => {
     const jobId = await jobIn('queued')
     const row = await store().find(jobId)

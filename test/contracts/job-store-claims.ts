@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JobStatus } from '../../src/domain/job.ts'
-import { changeTo, type JobStoreSuite } from './job-store-suite.ts'
+import { changeTo, type JobStoreSuite, newJob } from './job-store-suite.ts'
 
 export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
   const rules = { waitingS: 60, inFlightS: 600, limit: 1000 }
@@ -96,6 +96,13 @@ export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
 }
 
 export function describeOverview({ store, age, jobIn }: JobStoreSuite): void {
+  test('a job with a time of its own is not old before that time', async () => {
+    const { jobId } = await store().create(newJob({ notBefore: new Date(Date.now() + 86_400_000) }))
+    await age(jobId, 8e6)
+    const old = await store().findOlderThan(7.9e6, 1000)
+    assert.ok(!old.some((job) => job.jobId === jobId))
+  })
+
   test('unfinished rows over an age are found, the oldest first', async () => {
     const [old, older, ended, fresh] = [
       await jobIn('stored'),

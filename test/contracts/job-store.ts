@@ -53,6 +53,7 @@ function describeRows({ store, jobIn }: JobStoreSuite): void {
       durationS: null,
       finishedAt: null,
       error: null,
+      reference: null,
     })
     assert.deepEqual(updatedAt, createdAt)
     assert.deepEqual(await store().find(given.jobId), job)

@@ -37,7 +37,7 @@ async function readWav(job: AnalysisJob, maxDurationS: number): Promise<Analysis
   try {
     job.onProgress(0, 'Decoding the recording')
     const bytes = await buffer(job.recording)
-    const { sound, codec, sampleRateHz, channels, clippingRatio } = decodeWav(createMemorySource(bytes), {
+    const { sound, codec, sampleRateHz, channels, clippingRatio, truePeakDbtp } = decodeWav(createMemorySource(bytes), {
       maxDurationS,
       highestRateHz: Number.POSITIVE_INFINITY,
     })
@@ -54,10 +54,11 @@ async function readWav(job: AnalysisJob, maxDurationS: number): Promise<Analysis
       codec,
       sampleRateHz,
       channels,
-      quality: { clippingRatio, silenceRatio: null, flags: [] },
+      quality: { clippingRatio, silenceRatio: null, signalToNoiseDb: null, flags: [], advice: [] },
+      loudness: { integratedLufs: null, truePeakDbtp },
       pitch: { ...pitch, medianHz: null, rangeSemitones: null, voicedRatio: null },
       intensity: null,
-      timing: { speechS: null, pauses: [] },
+      timing: { speechS: null, pauses: [], nucleiS: null },
     })
     job.onProgress(1, 'The analysis is done')
     return { durationS: sound.durationS, result: JSON.stringify(result) }

@@ -73,7 +73,7 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
     findOlderThan: async (ageS, limit) =>
       unfinished()
         .map(({ job }) => job)
-        .filter(({ createdAt }) => createdAt.getTime() <= now() - ageS * 1000)
+        .filter(({ createdAt, notBefore }) => Math.max(+createdAt, +(notBefore ?? 0)) <= now() - ageS * 1000)
         .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
         .slice(0, limit),
     countByStatus: async () => UNFINISHED_STATUSES.map((status) => countOf(unfinished(), status, now())),
@@ -102,6 +102,7 @@ function toRow({ uploadTimeoutS, ...job }: NewJob, nowMs: number): Row {
       updatedAt: at,
       finishedAt: null,
       error: null,
+      reference: null,
     },
     uploadDeadlineMs,
     stageMs: nowMs,
@@ -124,6 +125,7 @@ function advanceRow(
   const row = isUuid(change.jobId) ? rows.get(change.jobId) : undefined
   if (row === undefined || row.job.attempt !== change.attempt || !canAdvance(row.job.status, change.to))
     return undefined
+  if (change.from !== undefined && change.from !== row.job.status) return undefined
   const job = moved(row.job, change, new Date(Math.max(nowMs, row.job.updatedAt.getTime())))
   const waits = change.to === 'stored' || change.to === 'queued'
   const watchedFromMs = Math.max(nowMs, waits ? (job.notBefore?.getTime() ?? 0) : 0)

@@ -162,7 +162,7 @@ test('a client that goes half-way leaves a failed row and no object', async () =
 })
 
 test('every answer to a refused large upload is readable, and the connection is not left hanging', async () => {
-  const { status, body } = await sendLarge(system.url, WAV, 3_000_000)
+  const { status, body } = await sendLarge(system.url, WAV, 12_000_000)
   assert.equal(status, 413)
   assert.match(body, /upload-too-large/)
 })

@@ -27,6 +27,7 @@ export function makeJob(fields: Partial<Job> = {}): Job {
     updatedAt: at,
     finishedAt: null,
     error: null,
+    reference: null,
     ...fields,
   }
 }

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { AppError, toAppError } from '../../domain/errors.ts'
+import { AppError } from '../../domain/errors.ts'
 import { hashKey } from '../auth.ts'
 
 export interface HealthDependencies {
@@ -22,7 +22,7 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDependencies): vo
 
   app.get('/readyz', open, async () => {
     if (deps.isStopping()) throw new AppError('shutting-down', 'This process is stopping')
-    for (const check of Object.values(deps.checks)) await bounded(check)
+    for (const [name, check] of Object.entries(deps.checks)) await bounded(name, check)
     return { status: 'ok', checks: Object.keys(deps.checks) }
   })
 
@@ -35,16 +35,13 @@ export function healthRoutes(app: FastifyInstance, deps: HealthDependencies): vo
   })
 }
 
-async function bounded(check: () => Promise<void>): Promise<void> {
+async function bounded(name: string, check: () => Promise<void>): Promise<void> {
   const { promise: late, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(
-    () => reject(new AppError('database-unavailable', 'A check took too long')),
-    CHECK_TIMEOUT_MS,
-  )
+  const timer = setTimeout(() => reject(new Error('took too long')), CHECK_TIMEOUT_MS)
   try {
     await Promise.race([check(), late])
   } catch (error) {
-    throw toAppError(error, 'database-unavailable')
+    throw new AppError('not-ready', `The ${name} does not answer`, { cause: error })
   } finally {
     clearTimeout(timer)
   }

@@ -1,5 +1,5 @@
 import multipart from '@fastify/multipart'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { formatCursor } from '../../domain/cursor.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Job } from '../../domain/job.ts'
@@ -9,7 +9,7 @@ import { ownerOf } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { toJobView } from '../job-view.ts'
 import { jobParamsSchema, jobSchema, tokenParamsSchema } from '../schemas.ts'
-import { clientSignal, drain, MULTIPART_LIMITS, openUpload } from '../upload-body.ts'
+import { drain, MULTIPART_LIMITS, openUpload, unlessAborted, uploadSignal } from '../upload-body.ts'
 
 const RAW_TYPES = /^(audio\/|video\/webm|video\/mp4|application\/ogg|application\/octet-stream)/i
 
@@ -43,23 +43,23 @@ async function uploadRoutes(app: App, deps: AppDependencies): Promise<void> {
   app.addContentTypeParser(RAW_TYPES, (_request, payload, done) => done(null, payload))
 
   app.post('/v1/jobs', { schema: { response: { 202: jobSchema } } }, async (request, reply) => {
-    const { job, cursor } = await upload(deps, request, reply, null)
+    const { job, cursor } = await upload(deps, request, null)
     return reply.code(202).header('location', `/v1/jobs/${job.jobId}`).send(toJobView(job, cursor))
   })
 
   const schema = { params: tokenParamsSchema, response: { 200: jobSchema } }
-  app.post('/:token_id/upload-audio', { schema }, async (request, reply) => {
-    const { job, cursor } = await upload(deps, request, reply, request.params.token_id)
+  app.post('/:token_id/upload-audio', { schema }, async (request) => {
+    const { job, cursor } = await upload(deps, request, request.params.token_id)
     return toJobView(job, cursor)
   })
 }
 
-async function upload(deps: AppDependencies, request: FastifyRequest, reply: FastifyReply, tokenId: string | null) {
+async function upload(deps: AppDependencies, request: FastifyRequest, tokenId: string | null) {
   const { ports, limits } = deps
   const owner = ownerOf(request)
   try {
-    const signal = clientSignal(request)
-    const { fields, ...body } = await openUpload(request)
+    const signal = uploadSignal(request, limits.uploadTimeoutS)
+    const { fields, ...body } = await unlessAborted(signal, openUpload(request))
     const traceparent = traceparentOf(request)
     const input = { ...fields, ...body, owner, traceparent, tokenId: tokenId ?? fields.tokenId }
     const stored = await acceptUpload(ports, limits, input, signal)
@@ -67,7 +67,6 @@ async function upload(deps: AppDependencies, request: FastifyRequest, reply: Fas
     const cursor = await currentCursor(deps, owner)
     return { job: await dispatchJob(ports, stored), cursor }
   } catch (error) {
-    if (!request.raw.complete) reply.header('connection', 'close')
     drain(request)
     throw error
   }
@@ -75,7 +74,7 @@ async function upload(deps: AppDependencies, request: FastifyRequest, reply: Fas
 
 /** The job of this id, when it is the asker's own; another's does not exist for them. */
 export async function findOwnJob({ ports }: AppDependencies, owner: string, jobId: string): Promise<Job> {
-  const job = await ports.jobs.find(jobId)
+  const job = await ports.jobs.find(jobId.toLowerCase())
   if (job?.owner !== owner) throw new AppError('job-not-found', `There is no job ${jobId}`)
   return job
 }

@@ -44,7 +44,7 @@ test('the terminal event is named after its status, marks its id, and is the las
 test('what a snapshot told is not sent again', () => {
   const reader = createReader(job.jobId, undefined)
   const frame = passSnapshot(reader, makeJob({ status: 'forwarded', progress: 60 }), { epoch: 'e', seq: 5 })
-  assert.deepEqual([frame.event, frame.id], ['snapshot', 'e.5'])
+  assert.deepEqual([frame?.event, frame?.id], ['snapshot', 'e.5'])
   assert.equal(passEntry(reader, entry(6, 'forwarded', 60)), undefined)
   assert.equal(passEntry(reader, entry(7, 'analysing', 65))?.id, 'e.7')
 })

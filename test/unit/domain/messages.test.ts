@@ -52,6 +52,15 @@ test('an answer with both or neither form of result is poison', () => {
   }
 })
 
+test('a result nested too deep is poison, and brackets within strings do not count', () => {
+  const nested = (depth: number): string =>
+    `{"version":1,"type":"completed","job_id":"${jobId}","attempt":1,"result":{"a":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+  assert.equal(parseAnalysisAnswer(nested(50)).type, 'completed')
+  assert.throws(() => parseAnalysisAnswer(nested(20_000)), isPoison)
+  const text = JSON.stringify({ ...answer, type: 'completed', result: { a: '[{"\\"'.repeat(1000) } })
+  assert.equal(parseAnalysisAnswer(text).type, 'completed')
+})
+
 test('a completed answer is written around its result without touching it', () => {
   const text = formatCompletedAnswer({ jobId, attempt: 2, durationS: 1.5 }, '{"a":[1,null,2.50]}')
   const parsed = parseAnalysisAnswer(text)

@@ -19,9 +19,21 @@ test('each wrong field is named in its refusal', () => {
   const wrong = {
     token_id: ['', '-x', 'a b', 'a'.repeat(129), ['a', 'b'], '../x'],
     priority: ['urgent', ''],
-    not_before: ['tomorrow', '2026-13-01T00:00:00Z'],
-    callback_url: ['ftp://x', 'javascript:alert(1)', `https://x/${'a'.repeat(2000)}`],
-    metadata: ['[]', 'null', '{', `{"a":"${'x'.repeat(2048)}"}`, '{"a":"\\u0000"}'],
+    not_before: [
+      'tomorrow',
+      '2026-13-01T00:00:00Z',
+      '2026-12-31T23:59:60Z',
+      '0000-01-01T00:00:00Z',
+      '9999-01-01T00:00:00Z',
+    ],
+    callback_url: [
+      'ftp://x',
+      'javascript:alert(1)',
+      `https://x/${'a'.repeat(2000)}`,
+      'http://x/\u0000',
+      `http://x/${'é'.repeat(1500)}`,
+    ],
+    metadata: ['[]', 'null', '{', `{"a":"${'x'.repeat(2048)}"}`, `{"a":[${'1e20,'.repeat(390)}1]}`],
   }
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {

@@ -1,0 +1,68 @@
+import multipart from '@fastify/multipart'
+import { AppError } from '../../domain/errors.ts'
+import type { TokenReference } from '../../domain/reference.ts'
+import { storeReference } from '../../services/store-reference.ts'
+import { ownerOf } from '../auth.ts'
+import type { App, AppDependencies } from '../dependencies.ts'
+import { openReferenceParts } from '../reference-body.ts'
+import { type TokenView, tokenListSchema, tokenPageSchema, tokenParamsSchema, tokenSchema } from '../schemas.ts'
+import { drain, MULTIPART_LIMITS, unlessAborted, uploadSignal } from '../upload-body.ts'
+
+/** Reference utterances: what learners imitate. */
+export async function tokenRoutes(app: App, deps: AppDependencies): Promise<void> {
+  app.removeAllContentTypeParsers()
+  await app.register(multipart, { limits: MULTIPART_LIMITS })
+  const { ports, limits } = deps
+  const params = tokenParamsSchema
+  const path = '/v1/tokens/:token_id'
+
+  app.put(path, { schema: { params, response: { 200: tokenSchema } } }, async (request) => {
+    const place = { owner: ownerOf(request), tokenId: request.params.token_id }
+    const { maxUploadBytes, uploadTimeoutS } = limits
+    const signal = uploadSignal(request, uploadTimeoutS)
+    try {
+      const parts = openReferenceParts(request)
+      const stored = storeReference(ports, place, parts, { maxUploadBytes, signal })
+      return toTokenView(await unlessAborted(signal, stored))
+    } catch (error) {
+      drain(request)
+      throw error
+    }
+  })
+
+  app.get(path, { schema: { params, response: { 200: tokenSchema } } }, async (request) => {
+    const found = await ports.tokens.find(ownerOf(request), request.params.token_id)
+    if (found === undefined) throw noToken(request.params.token_id)
+    return toTokenView(found)
+  })
+
+  app.delete(path, { schema: { params } }, async (request, reply) => {
+    const removed = await ports.tokens.remove(ownerOf(request), request.params.token_id)
+    if (!removed) throw noToken(request.params.token_id)
+    return reply.code(204).send()
+  })
+
+  const schema = { querystring: tokenPageSchema, response: { 200: tokenListSchema } }
+  app.get('/v1/tokens', { schema }, async (request) => {
+    const { limit = 50, cursor: after } = request.query
+    const found = await ports.tokens.list(ownerOf(request), { after, limit: limit + 1 })
+    const page = found.slice(0, limit)
+    return { items: page.map(toTokenView), next_cursor: found.length > limit ? (page.at(-1)?.tokenId ?? null) : null }
+  })
+}
+
+function noToken(tokenId: string): AppError {
+  return new AppError('token-not-found', `There is no token ${tokenId}`)
+}
+
+function toTokenView(token: TokenReference): TokenView {
+  return {
+    token_id: token.tokenId,
+    owner: token.owner,
+    audio: token.audioKey !== null,
+    textgrid: token.textgridKey !== null,
+    pitch: token.pitchKey !== null,
+    created_at: token.createdAt.toISOString(),
+    updated_at: token.updatedAt.toISOString(),
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Reference material comes in: each part is checked as it is read, stored as an object of its own, and only then does
+ * the token point at it. What a job under way points at is never overwritten.
+ */
+import { createHash } from 'node:crypto'
+import { addAbortSignal, Readable } from 'node:stream'
+import { parsePitchFile } from '../analysis/pitch-file.ts'
+import { MAX_REFERENCE_BYTES } from '../analysis/reference-text.ts'
+import { parseTextGrid } from '../analysis/text-grid.ts'
+import { AppError } from '../domain/errors.ts'
+import { createUuidV7 } from '../domain/ids.ts'
+import { referenceKey } from '../domain/object-keys.ts'
+import type { ReferenceKeys, ReferenceKind, TokenReference } from '../domain/reference.ts'
+import type { Ports } from '../ports.ts'
+import { openRecording } from './read-recording.ts'
+
+type ReferencePorts = Pick<Ports, 'tokens' | 'objects' | 'sniff'>
+
+export interface ReferencePart {
+  readonly kind: ReferenceKind
+  readonly body: Readable
+}
+
+export interface Place {
+  readonly owner: string
+  readonly tokenId: string
+}
+
+/**
+ * Stores the parts in the order they come, then the token. A kind that does not come stays as it was.
+ *
+ * @throws AppError `upload-no-file` without any part, `upload-empty`, `upload-not-audio`, `upload-too-large`,
+ *   `reference-invalid` with the line, `storage-unavailable`, `database-unavailable`; nothing is changed then
+ */
+export async function storeReference(
+  ports: ReferencePorts,
+  place: Place,
+  parts: AsyncIterable<ReferencePart>,
+  limits: { readonly maxUploadBytes: number; readonly signal: AbortSignal },
+): Promise<TokenReference> {
+  let keys: ReferenceKeys = { audioKey: null, audioSha256: null, textgridKey: null, pitchKey: null }
+  try {
+    for await (const { kind, body } of parts) {
+      addAbortSignal(limits.signal, body)
+      keys = { ...keys, ...(await storePart(ports, place, kind, body, limits)) }
+    }
+    if ((keys.audioKey ?? keys.textgridKey ?? keys.pitchKey) === null) {
+      throw new AppError('upload-no-file', 'Send at least one of the parts audio, textgrid and pitch as a file.')
+    }
+    return await ports.tokens.put(place.owner, place.tokenId, keys)
+  } catch (error) {
+    // The recording's key is this call's own; a text's is its content's, and another token's row may hold it.
+    if (keys.audioKey !== null && !isUnsure(error)) await ports.objects.delete(keys.audioKey)
+    throw error
+  }
+}
+
+async function storePart(
+  ports: ReferencePorts,
+  place: Place,
+  kind: ReferenceKind,
+  body: Readable,
+  limits: { readonly maxUploadBytes: number; readonly signal: AbortSignal },
+): Promise<Partial<ReferenceKeys>> {
+  switch (kind) {
+    case 'audio':
+      return storeAudio(ports, place, body, limits)
+    case 'textgrid':
+      return { textgridKey: await storeText(ports, place, body, parseTextGrid, 'TextGrid') }
+    case 'pitch':
+      return { pitchKey: await storeText(ports, place, body, parsePitchFile, 'pitch') }
+    default:
+      throw new Error(`unhandled kind ${kind satisfies never}`)
+  }
+}
+
+async function storeAudio(
+  ports: ReferencePorts,
+  { owner, tokenId }: Place,
+  body: Readable,
+  { maxUploadBytes, signal }: { readonly maxUploadBytes: number; readonly signal: AbortSignal },
+): Promise<Pick<ReferenceKeys, 'audioKey' | 'audioSha256'>> {
+  const recording = await openRecording(ports, body, maxUploadBytes)
+  const { contentType, extension } = recording.audio
+  const audioKey = referenceKey(owner, tokenId, `${createUuidV7(Date.now())}${extension}`)
+  await ports.objects.put(audioKey, Readable.from(recording.read(), { objectMode: false }), { contentType, signal })
+  return { audioKey, audioSha256: recording.totals().sha256 }
+}
+
+/** A text is small enough to be held, and is read whole before it is stored: a faulty one never gets that far. */
+async function storeText(
+  ports: ReferencePorts,
+  { owner, tokenId }: Place,
+  body: Readable,
+  check: (bytes: Uint8Array) => unknown,
+  extension: string,
+): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > MAX_REFERENCE_BYTES) {
+      throw new AppError('upload-too-large', `A ${extension} file has at most ${MAX_REFERENCE_BYTES} bytes.`)
+    }
+    chunks.push(chunk)
+  }
+  if (length === 0) throw new AppError('upload-empty', `The ${extension} file has no bytes.`)
+  const bytes = Buffer.concat(chunks)
+  check(bytes)
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  const key = referenceKey(owner, tokenId, `${sha256}.${extension}`)
+  await ports.objects.putBytes(key, bytes, 'text/plain')
+  return key
+}
+
+/** With the database away nobody knows whether the row was written: then the object stays. */
+function isUnsure(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'database-unavailable'
+}

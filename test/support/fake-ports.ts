@@ -1,0 +1,84 @@
+/** Every port in memory, for tests of services: the twins of test/fakes, a log that is kept and metrics that count. */
+import { createUuidV7 } from '../../src/domain/ids.ts'
+import { isTerminal, type Job, type JobStatus, UNFINISHED_STATUSES } from '../../src/domain/job.ts'
+import { recordingKey } from '../../src/domain/object-keys.ts'
+import { sniffAudio } from '../../src/media/sniff.ts'
+import type { Metrics, NewJob, Ports } from '../../src/ports.ts'
+import { changeTo, newJob } from '../contracts/job-store-suite.ts'
+import { createTestLog } from '../contracts/test-log.ts'
+import { createFakeAnalyser } from '../fakes/fake-analyser.ts'
+import { createFakeJobQueue } from '../fakes/fake-job-queue.ts'
+import { createFakeJobStore } from '../fakes/fake-job-store.ts'
+import { createFakeKeyStore } from '../fakes/fake-key-store.ts'
+import { createFakeMessageQueue } from '../fakes/fake-message-queue.ts'
+import { createFakeObjectStore } from '../fakes/fake-object-store.ts'
+import { createFakeProgressLog } from '../fakes/fake-progress-log.ts'
+import { createFakeTokenStore } from '../fakes/fake-token-store.ts'
+import { toneWav } from './recordings.ts'
+
+export type FakePorts = ReturnType<typeof createFakePorts>
+
+export interface CountingMetrics extends Metrics {
+  /** The sum of what was counted under this name with at least these labels. */
+  counted(name: string, labels?: Readonly<Record<string, string>>): number
+}
+
+/** A fresh set; nothing in it is open, so nothing is to be closed. `now` is the database's clock, in Unix milliseconds. */
+export function createFakePorts({ now = Date.now }: { now?: () => number } = {}) {
+  return {
+    jobs: createFakeJobStore({ now }),
+    keys: createFakeKeyStore(),
+    tokens: createFakeTokenStore({ now }),
+    objects: createFakeObjectStore(),
+    jobQueue: createFakeJobQueue(),
+    analysisQueue: createFakeMessageQueue(),
+    resultQueue: createFakeMessageQueue(),
+    progress: createFakeProgressLog(),
+    analyser: createFakeAnalyser(),
+    sniff: sniffAudio,
+    metrics: createCountingMetrics(),
+    log: createTestLog(),
+  } satisfies Ports
+}
+
+function createCountingMetrics(): CountingMetrics {
+  const counts: { name: string; labels: Readonly<Record<string, string>>; by: number }[] = []
+  return {
+    count: (name, labels = {}, by = 1) => void counts.push({ name, labels, by }),
+    observe: () => {},
+    counted: (name, labels = {}) =>
+      counts
+        .filter((one) => one.name === name && Object.entries(labels).every(([key, value]) => one.labels[key] === value))
+        .reduce((sum, { by }) => sum + by, 0),
+  }
+}
+
+/** A job that went through every status up to this one, with its recording in the object store; nothing is published. */
+export async function addJob(
+  { jobs, objects }: Pick<FakePorts, 'jobs' | 'objects'>,
+  status: JobStatus,
+  fields: Partial<NewJob> = {},
+): Promise<Job> {
+  const jobId = fields.jobId ?? createUuidV7(Date.now())
+  const objectKey = recordingKey(fields.owner ?? 'acme', jobId, '.wav', new Date())
+  let job = await jobs.create(newJob({ objectKey, ...fields, jobId }))
+  await objects.putBytes(job.objectKey, toneWav({ seconds: 0.05 }), 'audio/wav')
+  const before = UNFINISHED_STATUSES.slice(1).filter((step) => isTerminal(status) || isUpTo(step, status))
+  for (const to of isTerminal(status) ? [...before, status] : before) {
+    const [advanced] = await jobs.advance([changeTo(jobId, to)])
+    job = advanced?.job ?? job
+  }
+  return job
+}
+
+function isUpTo(step: JobStatus, status: JobStatus): boolean {
+  const order: readonly JobStatus[] = UNFINISHED_STATUSES
+  return order.indexOf(step) <= order.indexOf(status)
+}
+
+/** `status progress` of each event that the log has of a job, in order. */
+export function publishedSteps({ progress }: Pick<FakePorts, 'progress'>, { jobId }: Pick<Job, 'jobId'>): string[] {
+  return progress.entries
+    .filter(({ event }) => event.jobId === jobId)
+    .map(({ event }) => `${event.status} ${event.progress}`)
+}
