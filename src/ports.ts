@@ -291,10 +291,23 @@ export interface SniffedAudio {
 /** Tells audio (and video containers, which may hold audio) by its first 64 bytes or more; undefined for anything else. */
 export type Sniff = (firstBytes: Uint8Array) => SniffedAudio | undefined
 
+/** What the recording is compared with: the bytes of files, and a recording only where its pitch is not known yet. */
+export interface AnalysisReference {
+  readonly textGrid: Uint8Array | null
+  /** A pitch file as a teacher gave it. */
+  readonly pitch: Uint8Array | null
+  /** The pitch track of the reference recording as an earlier analysis computed it. */
+  readonly computedPitch: Uint8Array | null
+  /** Read only when there is neither. */
+  readonly audio: Readable | null
+}
+
 export interface AnalysisJob {
   readonly jobId: string
   readonly tokenId: string | null
   readonly recording: Readable
+  /** Without one, or with null, there is nothing to compare with. */
+  readonly reference?: AnalysisReference | null
   readonly signal: AbortSignal
   /** Called from time to time, 0–1. */
   readonly onProgress: (share: number, message: string) => void
@@ -304,6 +317,8 @@ export interface AnalysisOutcome {
   readonly durationS: number
   /** The result as JSON, made in the analysis thread. */
   readonly result: string
+  /** The reference recording's pitch track (CSV), when this analysis had to compute it. */
+  readonly computedPitch?: string
 }
 
 /** The analysis engine on threads of its own. Throws final errors for recordings it cannot read. */

@@ -10,7 +10,7 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
-import { isTerminal, type Job, type Priority, uploadProgress } from '../domain/job.ts'
+import { type Job, type Priority, uploadProgress } from '../domain/job.ts'
 import { recordingKey } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
 import type { Ports, SniffedAudio } from '../ports.ts'
@@ -118,7 +118,7 @@ function createProgressReporter(ports: UploadPorts, job: Job, announcedBytes: nu
 async function finish(ports: UploadPorts, job: Job, recording: IncomingRecording): Promise<Job> {
   const { jobId, attempt } = job
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...recording.totals() }])
-  if (advanced?.job !== undefined && !isTerminal(advanced.job.status)) {
+  if (advanced?.job !== undefined && !endedUnstored(advanced.job)) {
     ports.metrics.count('uploads', { outcome: 'stored' })
     await publishJobs(ports, [advanced.job])
     return advanced.job
@@ -126,6 +126,11 @@ async function finish(ports: UploadPorts, job: Job, recording: IncomingRecording
   await ports.objects.delete(job.objectKey)
   if (advanced?.job?.status === 'cancelled') throw new AppError('job-cancelled', `Job ${jobId} was cancelled`)
   throw new AppError('upload-expired', 'The upload passed its deadline before it ended. Send it again.')
+}
+
+/** Only a row that ended before its recording was stored has no use for it; any other has a right to it. */
+function endedUnstored({ status, error }: Job): boolean {
+  return status === 'cancelled' || (status === 'failed' && error?.stage === 'uploading')
 }
 
 /** Ends the row of a broken upload. When even that fails the row's deadline ends it. */

@@ -17,6 +17,7 @@ import { recordingPrefix, resultPrefix } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
 import type { AnalysisOutcome, Ports, ReceivedMessage } from '../ports.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
+import { keepComputedPitch, readReference } from './read-reference.ts'
 import { createThrottle } from './throttle.ts'
 
 type AnalysePorts = Pick<Ports, 'jobs' | 'objects' | 'resultQueue' | 'progress' | 'analyser' | 'metrics' | 'log'>
@@ -64,13 +65,15 @@ async function analyse(
   if (!key?.startsWith(recordingPrefix(job.owner))) {
     throw new AppError('message-invalid', 'The recording does not lie in its owner’s part of the bucket')
   }
+  const reference = await readReference(ports, request, job, signal)
   const recording = await ports.objects.get(key, signal)
   const throttle = createThrottle(PROGRESS_INTERVAL_MS)
   const { jobId, tokenId } = job
-  return ports.analyser.analyse({
+  const outcome = await ports.analyser.analyse({
     jobId,
     tokenId,
     recording,
+    reference,
     signal,
     onProgress: (share, text) => {
       const progress = analysisProgress(65 + 30 * share)
@@ -78,6 +81,8 @@ async function analyse(
       throttle(() => publishEvents(ports, [event]))
     },
   })
+  await keepComputedPitch(ports, job, outcome)
+  return outcome
 }
 
 /** A small result travels in the message; a large one as an object beside it. Both writes may be repeated. */

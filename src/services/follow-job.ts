@@ -9,6 +9,7 @@
  *   the job has ended      → the end, after its last event
  */
 import { type Cursor, formatCursor } from '../domain/cursor.ts'
+import { AppError } from '../domain/errors.ts'
 import { createReader, type Frame, passEntry, passGap, passSnapshot, standingOf } from '../domain/event-reader.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import type { LogEntry, Ports } from '../ports.ts'
@@ -142,5 +143,6 @@ async function readOn(
   }
   const head = await ports.progress.head(owner)
   const row = await ports.jobs.find(reader.jobId)
-  if (row !== undefined) send(passSnapshot(reader, row, head))
+  if (row === undefined) throw new AppError('job-not-found', `There is no job ${reader.jobId}`)
+  send(passSnapshot(reader, row, head))
 }

@@ -22,6 +22,7 @@ export async function forwardJob(ports: ForwardPorts, { jobId, attempt }: Queued
 
 /** Sends the order to analyse a job, whatever its row says; throws when the queue refuses it. */
 export async function sendForAnalysis(ports: Pick<Ports, 'analysisQueue' | 'objects'>, job: Job): Promise<void> {
+  const urlOf = (key: string | null | undefined): string | null => (key ? ports.objects.urlOf(key) : null)
   const request: AnalysisRequest = {
     version: 1,
     job_id: job.jobId,
@@ -29,8 +30,8 @@ export async function sendForAnalysis(ports: Pick<Ports, 'analysisQueue' | 'obje
     owner: job.owner,
     token_id: job.tokenId,
     s3_audio_url: ports.objects.urlOf(job.objectKey),
-    s3_textgrid_url: null,
-    s3_pitch_url: null,
+    s3_textgrid_url: urlOf(job.reference?.textgridKey),
+    s3_pitch_url: urlOf(job.reference?.pitchKey),
     callback_url: null,
     traceparent: job.traceparent,
   }

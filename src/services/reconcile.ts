@@ -51,8 +51,7 @@ async function resume(ports: ReconcilePorts, job: Job, queuesAreEmpty: () => Pro
       return endUpload(ports, job)
     case 'stored':
     case 'queued':
-      await dispatchJob(ports, job)
-      return ports.metrics.count('reconciled', { action: 'dispatched' })
+      return void (await dispatchJob(ports, job))
     case 'forwarded':
     case 'analysing':
       if (!(await queuesAreEmpty())) return

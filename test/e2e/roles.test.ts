@@ -52,6 +52,7 @@ async function push(onEnd: () => void): Promise<string[]> {
   })
   await stream.ended
   onEnd()
+  assert.equal(stream.events.filter(({ event }) => event === 'completed').length, 1)
   return stream.events.map(({ data }) => String(data.status)).filter((status, i, all) => status !== all[i - 1])
 }
 

@@ -1,6 +1,6 @@
 /** Every port in memory, for tests of services: the twins of test/fakes, a log that is kept and metrics that count. */
 import { createUuidV7 } from '../../src/domain/ids.ts'
-import { isTerminal, type Job, type JobStatus, UNFINISHED_STATUSES } from '../../src/domain/job.ts'
+import { isTerminal, type Job, type JobStatus, rankOf, UNFINISHED_STATUSES } from '../../src/domain/job.ts'
 import { recordingKey } from '../../src/domain/object-keys.ts'
 import { sniffAudio } from '../../src/media/sniff.ts'
 import type { Metrics, NewJob, Ports } from '../../src/ports.ts'
@@ -63,17 +63,12 @@ export async function addJob(
   const objectKey = recordingKey(fields.owner ?? 'acme', jobId, '.wav', new Date())
   let job = await jobs.create(newJob({ objectKey, ...fields, jobId }))
   await objects.putBytes(job.objectKey, toneWav({ seconds: 0.05 }), 'audio/wav')
-  const before = UNFINISHED_STATUSES.slice(1).filter((step) => isTerminal(status) || isUpTo(step, status))
+  const before = UNFINISHED_STATUSES.slice(1, rankOf(status) + 1)
   for (const to of isTerminal(status) ? [...before, status] : before) {
     const [advanced] = await jobs.advance([changeTo(jobId, to)])
     job = advanced?.job ?? job
   }
   return job
-}
-
-function isUpTo(step: JobStatus, status: JobStatus): boolean {
-  const order: readonly JobStatus[] = UNFINISHED_STATUSES
-  return order.indexOf(step) <= order.indexOf(status)
 }
 
 /** `status progress` of each event that the log has of a job, in order. */
