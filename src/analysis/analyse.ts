@@ -2,11 +2,15 @@
 import type { Analysis, Interval, PitchTrack } from '../domain/result.ts'
 import type { CreateRealFft } from './fft.ts'
 import { trackIntensity } from './intensity.ts'
+import { integratedLoudness } from './loudness.ts'
 import { findStretches, type Stretch } from './pauses.ts'
 import { type PitchOptions, trackPitch } from './pitch.ts'
 import { assessQuality, soundingS } from './quality.ts'
+import { resample } from './resample.ts'
+import { signalToNoiseDb } from './signal-to-noise.ts'
 import type { Sound } from './sound.ts'
 import { quantile, semitonesBetween } from './statistics.ts'
+import { findSyllableNuclei } from './syllables.ts'
 
 /** A decoded recording. */
 export interface Recording {
@@ -18,6 +22,8 @@ export interface Recording {
   readonly channels: number
   /** Share of the source's samples at full scale, 0–1. */
   readonly clippingRatio: number
+  /** The highest peak of any of the source's channels, in dB re full scale; null for digital silence, or when unknown. */
+  readonly truePeakDbtp: number | null
   /** The file ended early or held values that are no samples. */
   readonly damaged: boolean
 }
@@ -37,6 +43,9 @@ export interface AnalyseOptions {
  */
 export const HIGHEST_RATE_HZ: Readonly<Record<PitchOptions['mode'], number>> = { robust: 16_000, praat: 48_000 }
 
+/** Loudness is measured at no more than this in either mode, so that the mode does not change it. */
+const LOUDNESS_RATE_HZ = 16_000
+
 /** With fewer voiced frames the outer twentieths are single frames, and say nothing about a range. */
 const LEAST_FRAMES_OF_RANGE = 20
 
@@ -54,17 +63,33 @@ export function analyse(recording: Recording, options: AnalyseOptions): Analysis
     checkAborted()
     onProgress(PITCH_SHARE + share * (1 - PITCH_SHARE), 'Measuring intensity')
   })
+  const integratedLufs = integratedLoudness(
+    resample(sound, Math.min(sound.sampleRateHz, LOUDNESS_RATE_HZ)),
+    checkAborted,
+  )
   const stretches = intensity && findStretches(intensity, sound.durationS)
-  const { clippingRatio, damaged } = recording
+  const { clippingRatio, damaged, truePeakDbtp } = recording
   const result: Analysis = {
     durationS: sound.durationS,
     codec: recording.codec,
     sampleRateHz: recording.sampleRateHz,
     channels: recording.channels,
-    quality: assessQuality({ durationS: sound.durationS, clippingRatio, damaged, intensity, stretches }),
+    quality: assessQuality({
+      durationS: sound.durationS,
+      clippingRatio,
+      damaged,
+      intensity,
+      stretches,
+      signalToNoiseDb: intensity && signalToNoiseDb(intensity, pitch),
+    }),
+    loudness: { integratedLufs, truePeakDbtp },
     pitch: { ...pitch, ...describePitch(pitch) },
     intensity,
-    timing: { speechS: stretches && soundingS(stretches), pauses: stretches ? pausesOf(stretches) : [] },
+    timing: {
+      speechS: stretches && soundingS(stretches),
+      pauses: stretches ? pausesOf(stretches) : [],
+      nucleiS: intensity && findSyllableNuclei(intensity, pitch),
+    },
   }
   onProgress(1, 'The analysis is done')
   return result

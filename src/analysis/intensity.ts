@@ -38,7 +38,8 @@ export function trackIntensity(sound: Sound, checkpoint: Checkpoint = () => {}):
 function kaiser20(reach: number, periodS: number): Float64Array {
   return Float64Array.from({ length: reach + 1 }, (_, n) => {
     const x = (n * periodS) / (WINDOW_S / 2)
-    return x >= 1 ? 0 : besselI0((2 * Math.PI ** 2 + 0.5) * Math.sqrt(1 - x * x))
+    // At the very edge the weight is 1, not 0: in digital silence around a click that shows.
+    return besselI0((2 * Math.PI ** 2 + 0.5) * Math.sqrt(Math.max(0, 1 - x * x)))
   })
 }
 

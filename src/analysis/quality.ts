@@ -8,6 +8,7 @@ export const QUALITY_FLAGS = {
   'too-quiet': 'The recording is very quiet: come closer to the microphone or turn its level up.',
   'mostly-silence': 'Most of the recording is silence: start to speak soon after you press record.',
   'too-short': 'The recording is too short to say much about it: record at least one whole word.',
+  'too-noisy': 'There is much noise behind your voice: record in a quieter place, or closer to the microphone.',
   damaged: 'The file is damaged or cut off: only what could be read was analysed.',
 } as const
 export type QualityFlag = keyof typeof QUALITY_FLAGS
@@ -19,6 +20,8 @@ const TOO_QUIET_DB = 50
 const MOSTLY_SILENCE_RATIO = 0.75
 /** Shorter than nearly every spoken word. */
 const TOO_SHORT_S = 0.25
+/** Below this, noise is heard in every pause, and voiced consonants begin to be lost in it. */
+const TOO_NOISY_DB = 15
 
 export interface Evidence {
   readonly durationS: number
@@ -29,10 +32,11 @@ export interface Evidence {
   /** Both null when the recording is shorter than one window. */
   readonly intensity: IntensityTrack | null
   readonly stretches: readonly Stretch[] | null
+  readonly signalToNoiseDb: number | null
 }
 
 export function assessQuality(evidence: Evidence): Quality {
-  const { durationS, clippingRatio, intensity, stretches } = evidence
+  const { durationS, clippingRatio, intensity, stretches, signalToNoiseDb } = evidence
   const speechS = stretches === null ? null : soundingS(stretches)
   const silenceRatio = speechS === null ? null : Math.max(0, 1 - speechS / durationS)
   const level = intensity === null || stretches === null ? null : soundingLevelDb(intensity, stretches)
@@ -41,10 +45,12 @@ export function assessQuality(evidence: Evidence): Quality {
     'too-quiet': level !== null && level < TOO_QUIET_DB,
     'mostly-silence': silenceRatio !== null && silenceRatio > MOSTLY_SILENCE_RATIO,
     'too-short': durationS < TOO_SHORT_S,
+    'too-noisy': signalToNoiseDb !== null && signalToNoiseDb < TOO_NOISY_DB,
     damaged: evidence.damaged,
   }
   const flags = (Object.keys(found) as QualityFlag[]).filter((flag) => found[flag])
-  return { clippingRatio, silenceRatio, flags }
+  const advice = flags.map((flag) => QUALITY_FLAGS[flag])
+  return { clippingRatio, silenceRatio, signalToNoiseDb, flags, advice }
 }
 
 /** Seconds that are not silence. */

@@ -3,6 +3,7 @@
  * method"), block by block: whatever the recording's length, only a few thousand samples are held besides the output.
  */
 import { besselI0 } from './intensity.ts'
+import type { Sound } from './sound.ts'
 
 /** Zero crossings of the sinc to either side; with this β aliases and images are below −70 dB. */
 const ZERO_CROSSINGS = 16
@@ -11,6 +12,8 @@ const KAISER_BETA = 7
 const CUTOFF = 0.9
 /** More different phases than this (rates without a common divisor, such as 44 101) are interpolated. */
 const MOST_PHASES = 1024
+/** Samples of a whole sound that are taken at once. */
+const BLOCK = 1 << 16
 
 export interface Resampler {
   /** Takes the next samples, and answers what can be said of the output by now. */
@@ -62,6 +65,22 @@ export function createResampler(fromHz: number, toHz: number): Resampler {
   }
 }
 
+/** A sound at another rate; itself when it has that rate already. */
+export function resample(sound: Sound, toHz: number): Sound {
+  const { samples, sampleRateHz } = sound
+  if (sampleRateHz === toHz) return sound
+  const resampler = createResampler(sampleRateHz, toHz)
+  const resampled = new Float32Array(Math.round((samples.length * toHz) / sampleRateHz))
+  let filled = 0
+  for (let begin = 0; begin < samples.length; begin += BLOCK) {
+    const part = resampler.push(samples.subarray(begin, begin + BLOCK))
+    resampled.set(part, filled)
+    filled += part.length
+  }
+  resampled.set(resampler.end(), filled)
+  return { ...sound, samples: resampled, sampleRateHz: toHz, firstSampleS: 0.5 / toHz }
+}
+
 /** The samples that later output still needs; before the first one there is silence. */
 function createTail(reach: number) {
   let first = -reach - 1
@@ -100,28 +119,39 @@ interface Kernels {
 
 function createKernels(up: number, down: number): Kernels {
   const cutoff = CUTOFF * Math.min(1, up / down)
-  const reach = Math.ceil(ZERO_CROSSINGS / cutoff)
+  const reach = evenNumber(ZERO_CROSSINGS / cutoff)
+  const length = 2 * reach
   if (up <= MOST_PHASES) {
-    const byPhase = new Map<number, Float64Array>()
-    return {
-      reach,
-      apply(samples, start, phase) {
-        const weights = byPhase.get(phase) ?? kernel(phase / (2 * up), cutoff, reach)
-        byPhase.set(phase, weights)
-        return dot(samples, start, weights)
-      },
-    }
+    // Positions are multiples of 1/(2·up) that differ by multiples of 1/up: so many phases there are, each computed once.
+    const offset = Math.abs(down - up) % 2
+    const table = tableOf(up, length, (i) => kernel((2 * i + offset) / (2 * up), cutoff, reach))
+    return { reach, apply: (samples, start, phase) => dot(samples, start, table, (phase >> 1) * length, length) }
   }
-  const table = Array.from({ length: MOST_PHASES + 1 }, (_, i) => kernel(i / MOST_PHASES, cutoff, reach))
+  const table = tableOf(MOST_PHASES + 1, length, (i) => kernel(i / MOST_PHASES, cutoff, reach))
   return {
     reach,
     apply(samples, start, phase) {
       const place = (phase / (2 * up)) * MOST_PHASES
       const below = Math.floor(place)
       const share = place - below
-      return (1 - share) * dot(samples, start, table[below]!) + share * dot(samples, start, table[below + 1]!)
+      const first = below * length
+      return (
+        (1 - share) * dot(samples, start, table, first, length) +
+        share * dot(samples, start, table, first + length, length)
+      )
     },
   }
+}
+
+/** The kernels of all phases, one after the other. */
+function tableOf(phases: number, length: number, kernelOf: (phase: number) => Float64Array): Float64Array {
+  const table = new Float64Array(phases * length)
+  for (let phase = 0; phase < phases; phase++) table.set(kernelOf(phase), phase * length)
+  return table
+}
+
+function evenNumber(atLeast: number): number {
+  return 2 * Math.ceil(atLeast / 2)
 }
 
 /** Weights of the `2·reach` samples around a point that lies `fraction` after the middle left one; their sum is 1. */
@@ -138,10 +168,19 @@ function kernel(fraction: number, cutoff: number, reach: number): Float64Array {
   return weights.map((weight) => weight / sum)
 }
 
-function dot(samples: Float32Array, start: number, weights: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < weights.length; i++) sum += samples[start + i]! * weights[i]!
-  return sum
+/** Four sums side by side, since each addition would wait for the one before; `length` is a multiple of 4. */
+function dot(samples: Float32Array, start: number, weights: Float64Array, first: number, length: number): number {
+  let sum0 = 0
+  let sum1 = 0
+  let sum2 = 0
+  let sum3 = 0
+  for (let i = 0; i < length; i += 4) {
+    sum0 += samples[start + i]! * weights[first + i]!
+    sum1 += samples[start + i + 1]! * weights[first + i + 1]!
+    sum2 += samples[start + i + 2]! * weights[first + i + 2]!
+    sum3 += samples[start + i + 3]! * weights[first + i + 3]!
+  }
+  return sum0 + sum1 + (sum2 + sum3)
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -1,4 +1,5 @@
 /** The result of an analysis: what the engine returns, and its wire shape. */
+import { type Comparison, toWireComparison } from './comparison.ts'
 
 /** Learner-facing faults of a recording. */
 export interface Quality {
@@ -6,8 +7,12 @@ export interface Quality {
   readonly clippingRatio: number
   /** Share of the duration that is silence, 0–1; null when the recording is too short to tell. */
   readonly silenceRatio: number | null
+  /** Voice over background noise in dB, at most 100; null when there is no voice, or nothing but voice. */
+  readonly signalToNoiseDb: number | null
   /** Keys of the table of flags in src/analysis/quality.ts. */
   readonly flags: readonly string[]
+  /** What a learner can do about it: a sentence for each flag. */
+  readonly advice: readonly string[]
 }
 
 export interface PitchTrack {
@@ -49,6 +54,12 @@ export interface Analysis {
     /** Share of frames that are voiced, 0–1; null when the recording is shorter than one window. */
     readonly voicedRatio: number | null
   }
+  readonly loudness: {
+    /** ITU-R BS.1770-4; null when shorter than 400 ms or silent. */
+    readonly integratedLufs: number | null
+    /** Of the source, before channels are mixed; null for digital silence, or when it was not measured. */
+    readonly truePeakDbtp: number | null
+  }
   /** Null when the recording is shorter than one window. */
   readonly intensity: IntensityTrack | null
   readonly timing: {
@@ -56,14 +67,23 @@ export interface Analysis {
     readonly speechS: number | null
     /** Silences between two sounding stretches: those at the recording's ends are not among them. */
     readonly pauses: readonly Interval[]
+    /** Times of the syllable nuclei, rising; null without an intensity track. */
+    readonly nucleiS: readonly number[] | null
   }
 }
 
 /** Changes with every change of the engine that can change a figure. */
-export const ANALYSIS_VERSION = '0.1.0'
+export const ANALYSIS_VERSION = '0.2.0'
+
+/** What a result is of; `comparison` is absent where there was no reference. */
+export interface ResultRef {
+  readonly jobId: string | null
+  readonly tokenId: string | null
+  readonly comparison?: Comparison | undefined
+}
 
 /** The wire shape of a result (version 1), ready for `JSON.stringify`. */
-export function toResult(ref: { jobId: string | null; tokenId: string | null }, analysis: Analysis) {
+export function toResult(ref: ResultRef, analysis: Analysis) {
   const { pitch, intensity, quality, timing } = analysis
   return {
     version: 1,
@@ -77,9 +97,14 @@ export function toResult(ref: { jobId: string | null; tokenId: string | null }, 
     quality: {
       clipping_ratio: round(quality.clippingRatio, 6),
       silence_ratio: roundOrNull(quality.silenceRatio, 4),
+      snr_db: roundOrNull(quality.signalToNoiseDb, 1),
       flags: quality.flags,
+      advice: quality.advice,
     },
-    loudness: null,
+    loudness: {
+      integrated_lufs: roundOrNull(analysis.loudness.integratedLufs, 2),
+      true_peak_dbtp: roundOrNull(analysis.loudness.truePeakDbtp, 2),
+    },
     pitch: {
       mode: pitch.mode,
       start_s: round(pitch.startS, 9),
@@ -99,17 +124,30 @@ export function toResult(ref: { jobId: string | null; tokenId: string | null }, 
     timing: {
       speech_s: roundOrNull(timing.speechS, 6),
       pauses: timing.pauses.map(({ startS, endS }) => ({ start_s: round(startS, 6), end_s: round(endS, 6) })),
-      syllables: null,
-      syllables_per_s: null,
-      articulation_rate: null,
+      ...rates(timing, analysis.durationS),
     },
-    comparison: ref.tokenId === null ? null : noComparison(ref.tokenId, 'no-reference'),
+    comparison: comparisonOf(ref),
   }
 }
 export type Result = ReturnType<typeof toResult>
 
-function noComparison(tokenId: string, reason: string) {
-  return { token_id: tokenId, score: null, reason, components: null, alignment: [], intervals: [] }
+/**
+ * Syllables per second of the whole recording (speech rate) and of the time that is not silent (articulation rate:
+ * "number of syllables / phonation time", de Jong & Wempe 2009). Silences count from 0.1 s on here, from 0.3 s on there.
+ */
+function rates({ nucleiS, speechS }: Analysis['timing'], durationS: number) {
+  const syllables = nucleiS === null ? null : nucleiS.length
+  return {
+    syllables,
+    syllables_per_s: syllables === null ? null : round(syllables / durationS, 4),
+    articulation_rate: syllables === null || !speechS ? null : round(syllables / speechS, 4),
+  }
+}
+
+/** Null when nothing was asked for: neither a token nor a reference. */
+function comparisonOf({ tokenId, comparison }: ResultRef) {
+  if (comparison !== undefined) return toWireComparison(tokenId, comparison)
+  return tokenId === null ? null : toWireComparison(tokenId, { score: null, reason: 'no-reference' })
 }
 
 function roundOrNull(value: number | null, digits: number): number | null {

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { AppError } from '../domain/errors.ts'
 import { JOB_STATUSES, PRIORITIES, type Priority } from '../domain/job.ts'
+import { RESULT_FORMATS } from '../services/format-result.ts'
 
 export const TOKEN_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'
 const MAX_METADATA_BYTES = 2048
@@ -22,6 +23,7 @@ export const UPLOAD_FIELD_NAMES = Object.keys(uploadFieldsSchema.properties)
 
 export const jobParamsSchema = Type.Object({ job_id: Type.String({ format: 'uuid' }) })
 export const tokenParamsSchema = Type.Object({ token_id: Type.String({ pattern: TOKEN_ID_PATTERN }) })
+export const resultQuerySchema = Type.Object({ format: Type.Optional(literals(RESULT_FORMATS)) })
 export const eventsQuerySchema = Type.Object({
   last_event_id: Type.Optional(Type.String()),
   lastEventId: Type.Optional(Type.String()),

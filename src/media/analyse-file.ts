@@ -23,6 +23,7 @@ export async function analyseFile(path: string, options: AnalyseFileOptions): Pr
   const recording = await decodeFile(path, {
     maxDurationS,
     highestRateHz: HIGHEST_RATE_HZ[mode],
+    createFft,
     checkpoint(share) {
       checkAborted()
       onProgress(share * DECODE_SHARE, 'Decoding the recording')

@@ -13,6 +13,7 @@
  * The file is removed before any of them is seen.
  */
 import { availableParallelism } from 'node:os'
+import type { Readable } from 'node:stream'
 import { MessageChannel } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { PitchOptions } from '../analysis/pitch.ts'
@@ -62,6 +63,7 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
   const spool = createSpool(options.tmpDir)
   const closing = new AbortController()
   let held = 0
+  let onIdle = () => {}
 
   return {
     async analyse(job) {
@@ -69,25 +71,33 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
       held++
       try {
         const signal = AbortSignal.any([job.signal, closing.signal])
-        await using file = await spoolRecording(spool, job, signal, options.timeoutMs)
-        return await runInThread(piscina, file.path, { ...job, signal }, options)
+        await using file = await spoolRecording(spool, job.jobId, job.recording, signal, options.timeoutMs)
+        const audio = job.reference?.audio ?? null
+        const name = `${job.jobId}-reference`
+        await using spooled = audio && (await spoolRecording(spool, name, audio, signal, options.timeoutMs))
+        const paths = { path: file.path, audioPath: spooled?.path ?? null }
+        return await runInThread(piscina, paths, { ...job, signal }, options)
       } finally {
         held--
         job.recording.destroy()
+        job.reference?.audio?.destroy()
+        if (held === 0) onIdle()
       }
     },
     async close() {
       closing.abort(new AppError('shutting-down', 'The analyser is stopping.'))
+      // The threads end their decoders themselves when they are asked to stop.
+      if (held > 0) await new Promise<void>((resolve) => (onIdle = resolve))
       await piscina.destroy()
       await spool.close()
     },
   }
 }
 
-async function spoolRecording(spool: Spool, job: AnalysisJob, signal: AbortSignal, timeoutMs: number) {
+async function spoolRecording(spool: Spool, name: string, bytes: Readable, signal: AbortSignal, timeoutMs: number) {
   const timeout = AbortSignal.timeout(timeoutMs)
   try {
-    return await spool.write(job.jobId, job.recording, AbortSignal.any([signal, timeout]))
+    return await spool.write(name, bytes, AbortSignal.any([signal, timeout]))
   } catch (error) {
     signal.throwIfAborted()
     const detail = timeout.aborted ? 'The stored recording did not arrive in time.' : 'The recording broke off.'
@@ -97,7 +107,7 @@ async function spoolRecording(spool: Spool, job: AnalysisJob, signal: AbortSigna
 
 async function runInThread(
   piscina: Piscina<AnalysisTask, AnalysisAnswer>,
-  path: string,
+  { path, audioPath }: { readonly path: string; readonly audioPath: string | null },
   job: AnalysisJob,
   { mode = 'robust', maxDurationS, timeoutMs }: AnalysisPoolOptions,
 ): Promise<AnalysisOutcome> {
@@ -109,11 +119,25 @@ async function runInThread(
     if (!stopper.stopped) job.onProgress(share, message)
   })
   const { jobId, tokenId } = job
+  const { textGrid = null, pitch = null, computedPitch = null } = job.reference ?? {}
+  const reference = job.reference ? { textGrid, pitch, computedPitch, audioPath } : null
   try {
-    const task: AnalysisTask = { path, jobId, tokenId, mode, maxDurationS, progress: port2, stop: stopper.flag }
+    const task: AnalysisTask = {
+      path,
+      reference,
+      jobId,
+      tokenId,
+      mode,
+      maxDurationS,
+      progress: port2,
+      stop: stopper.flag,
+    }
     const answer = await piscina.run(task, { transferList: [port2], signal: stopper.kill })
     stopper.throwIfStopped()
-    if (answer.ok) return { durationS: answer.durationS, result: answer.result }
+    if (answer.ok) {
+      const { ok, ...outcome } = answer
+      return outcome
+    }
     throw new AppError(answer.code, answer.detail, { cause: answer.cause })
   } catch (error) {
     stopper.throwIfStopped()

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import { analyse } from '../analysis/analyse.ts'
+import { compare } from '../analysis/compare.ts'
 import type { CreateRealFft } from '../analysis/fft.ts'
 import type { PitchOptions } from '../analysis/pitch.ts'
 import { createSound } from '../analysis/sound.ts'
@@ -11,9 +12,11 @@ import { type ErrorCode, toAppError } from '../domain/errors.ts'
 import { toResult } from '../domain/result.ts'
 import { analyseFile } from './analyse-file.ts'
 import { loadFft } from './fft.ts'
+import { readTaskReference, type TaskReference } from './task-reference.ts'
 
 export interface AnalysisTask {
   readonly path: string
+  readonly reference: TaskReference | null
   readonly jobId: string
   readonly tokenId: string | null
   readonly mode: PitchOptions['mode']
@@ -30,7 +33,7 @@ export interface ProgressNote {
 }
 
 export type AnalysisAnswer =
-  | { readonly ok: true; readonly durationS: number; readonly result: string }
+  | { readonly ok: true; readonly durationS: number; readonly result: string; readonly computedPitch?: string }
   | { readonly ok: false; readonly code: ErrorCode; readonly detail: string; readonly cause: string }
 
 const NOTE_INTERVAL_MS = 100
@@ -51,7 +54,14 @@ function warmUp(createFft: CreateRealFft): void {
     const timeS = i / rateHz
     return Math.sin(2 * Math.PI * (150 + 50 * timeS) * timeS) * Math.sin(Math.PI * timeS)
   })
-  const source = { codec: 'none', sampleRateHz: rateHz, channels: 1, clippingRatio: 0, damaged: false }
+  const source = {
+    codec: 'none',
+    sampleRateHz: rateHz,
+    channels: 1,
+    clippingRatio: 0,
+    truePeakDbtp: null,
+    damaged: false,
+  }
   for (const mode of ['robust', 'praat'] as const) {
     analyse({ ...source, sound: createSound(glide, rateHz) }, { createFft, pitch: { mode } })
   }
@@ -62,16 +72,23 @@ async function answer(task: AnalysisTask, createFft: CreateRealFft): Promise<Ana
   const note = createNotes(task.progress)
   try {
     note(0, 'Decoding the recording')
-    const analysis = await analyseFile(task.path, {
-      createFft,
-      mode: task.mode,
-      maxDurationS: task.maxDurationS,
-      onProgress: note,
-      checkAborted() {
-        if (Atomics.load(stop, 0) !== 0) throw new Error('stopped')
-      },
-    })
-    return { ok: true, durationS: analysis.durationS, result: JSON.stringify(toResult(task, analysis)) }
+    const checkAborted = (): void => {
+      if (Atomics.load(stop, 0) !== 0) throw new Error('stopped')
+    }
+    const options = { createFft, maxDurationS: task.maxDurationS, checkAborted }
+    const read = task.reference === null ? undefined : await readTaskReference(task.reference, options)
+    // Both sides are tracked alike: a pitch file counts as Praat's.
+    const mode = read?.reference.pitch ? read.reference.mode : task.mode
+    const analysis = await analyseFile(task.path, { ...options, mode, onProgress: note })
+    const comparison = read && compare(analysis, read.reference)
+    const result = JSON.stringify(toResult({ ...task, comparison }, analysis))
+    const { computedPitch } = read ?? {}
+    return {
+      ok: true,
+      durationS: analysis.durationS,
+      result,
+      ...(computedPitch === undefined ? {} : { computedPitch }),
+    }
   } catch (error) {
     const { code, detail, cause, stack } = toAppError(error, 'analysis-failed')
     return { ok: false, code, detail, cause: cause instanceof Error ? (cause.stack ?? cause.message) : (stack ?? '') }

@@ -12,6 +12,8 @@ const MP4 = { format: 'mp4', contentType: 'video/mp4', extension: '.mp4' }
 const M4A = { format: 'mp4', contentType: 'audio/mp4', extension: '.m4a' }
 const AIFF = { format: 'aiff', contentType: 'audio/aiff', extension: '.aiff' }
 const CAF = { format: 'caf', contentType: 'audio/x-caf', extension: '.caf' }
+const AMR = { format: 'amr', contentType: 'audio/amr', extension: '.amr' }
+const AMR_WB = { format: 'amr', contentType: 'audio/amr-wb', extension: '.awb' }
 
 /** What to call a format in a sentence. */
 export const FORMAT_NAMES: Readonly<Record<string, string>> = {
@@ -25,19 +27,22 @@ export const FORMAT_NAMES: Readonly<Record<string, string>> = {
   mp4: 'MP4 (M4A)',
   aiff: 'AIFF',
   caf: 'CAF',
+  amr: 'AMR',
 }
 
 /** The implementation of the port `Sniff`. */
 export const sniffAudio: Sniff = (bytes) => {
   const tag = text(bytes, 0, 4)
   const kind = text(bytes, 8, 4)
-  if ((tag === 'RIFF' || tag === 'RF64' || tag === 'BW64') && kind === 'WAVE') return WAV
+  if (/^(RIFF|RF64|BW64)$/.test(tag) && kind === 'WAVE') return WAV
   if (tag === 'fLaC') return FLAC
   if (tag === 'OggS' && bytes[4] === 0) return sniffOgg(bytes)
   if (tag === '\x1aE\xdf\xa3') return text(bytes, 4, bytes.length).includes('webm') ? WEBM : MATROSKA
   if (text(bytes, 4, 4) === 'ftyp') return sniffMp4(kind)
   if (tag === 'FORM' && (kind === 'AIFF' || kind === 'AIFC')) return AIFF
   if (tag === 'caff' && bytes[4] === 0) return CAF
+  if (text(bytes, 0, 6) === '#!AMR\n') return AMR
+  if (text(bytes, 0, 9) === '#!AMR-WB\n') return AMR_WB
   if (tag.startsWith('ID3')) return sniffBehindId3(bytes)
   return sniffFrames(bytes)
 }
@@ -58,11 +63,19 @@ function sniffMp4(brand: string): SniffedAudio | undefined {
 
 /** An ID3v2 tag stands before MP3 frames, seldom before others; its size says where they begin. */
 function sniffBehindId3(bytes: Uint8Array): SniffedAudio | undefined {
-  const [major, , , a, b, c, d] = bytes.subarray(3, 10)
-  if (major === undefined || major > 4 || d === undefined || (a! | b! | c! | d) > 0x7f) return undefined
-  const behind = bytes.subarray(10 + ((a! << 21) | (b! << 14) | (c! << 7) | d))
+  const tagBytes = id3Bytes(bytes)
+  if (tagBytes === undefined) return undefined
+  const behind = bytes.subarray(tagBytes)
   if (behind.length < 4) return MP3
   return text(behind, 0, 4) === 'fLaC' ? FLAC : (sniffFrames(behind) ?? MP3)
+}
+
+/** Length of the ID3v2 tag that a file begins with; undefined when it begins with none. */
+export function id3Bytes(bytes: Uint8Array): number | undefined {
+  const [major, , , a, b, c, d] = bytes.subarray(3, 10)
+  if (!text(bytes, 0, 3).startsWith('ID3') || major === undefined || major > 4) return undefined
+  if (d === undefined || (a! | b! | c! | d) > 0x7f) return undefined
+  return 10 + ((a! << 21) | (b! << 14) | (c! << 7) | d)
 }
 
 function sniffFrames(bytes: Uint8Array): SniffedAudio | undefined {

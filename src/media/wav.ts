@@ -151,10 +151,7 @@ function codingOf(tag: number, bytes: number, bits: number): { encoding: SampleE
   if (tag === MULAW && bytes === 1) return { encoding: 'mulaw', codec: 'pcm_mulaw' }
   if (tag === ALAW && bytes === 1) return { encoding: 'alaw', codec: 'pcm_alaw' }
   const name = FOREIGN_CODINGS[tag] ?? `coding ${tag} with ${bits} bits`
-  throw new AppError(
-    'codec-unsupported',
-    `The WAV file holds ${name}, which cannot be decoded. Please save the recording as PCM WAV.`,
-  )
+  throw foreign(name)
 }
 
 /** Undefined when the file ends earlier. */
@@ -165,6 +162,13 @@ function readView(source: ByteSource, position: number, length: number): DataVie
 
 function tagAt(view: DataView, offset: number): string {
   return String.fromCharCode(...new Uint8Array(view.buffer, offset, 4))
+}
+
+function foreign(content: string): AppError {
+  return new AppError(
+    'codec-unsupported',
+    `The WAV file holds ${content}, which cannot be decoded. Please save the recording as PCM WAV.`,
+  )
 }
 
 function undecodable(reason: string): AppError {

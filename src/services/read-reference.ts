@@ -2,7 +2,6 @@
  * The reference material of one job, read for its analysis: what the order names, and the recording that the job was
  * made with. The pitch of a reference recording is computed by whoever needs it first, and kept under its hash.
  */
-import { MAX_REFERENCE_BYTES } from '../analysis/reference-text.ts'
 import { AppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { AnalysisRequest } from '../domain/messages.ts'
@@ -13,6 +12,8 @@ type ReferencePorts = Pick<Ports, 'objects'>
 
 /** How the pitch of reference recordings is tracked: as that of the learners' recordings they are compared with. */
 const MODE = 'robust'
+/** More than the result of an hour, and than any reference file that is taken. */
+const MAX_OBJECT_BYTES = 32 * 1024 * 1024
 
 /** Null when the job has nothing to be compared with; throws `message-invalid` for a place that is not the owner's. */
 export async function readReference(
@@ -27,7 +28,7 @@ export async function readReference(
   if (!audioKey || !audioSha256 || pitch !== null) {
     return textGrid === null && pitch === null ? null : { textGrid, pitch, computedPitch: null, audio: null }
   }
-  const computedPitch = await readIfThere(ports, computedPitchKey(job.owner, audioSha256, MODE), signal)
+  const computedPitch = await readComputedPitch(ports, job, signal)
   const audio = computedPitch === null ? await ports.objects.get(audioKey, signal) : null
   return { textGrid, pitch, computedPitch, audio }
 }
@@ -54,24 +55,29 @@ async function readUrl(
   return readObject(ports, key, signal)
 }
 
-async function readIfThere(ports: ReferencePorts, key: string, signal: AbortSignal): Promise<Uint8Array | null> {
+/** The kept pitch track of the job's reference recording; null when there is none yet. */
+export async function readComputedPitch(
+  ports: ReferencePorts,
+  { owner, reference }: Job,
+  signal?: AbortSignal,
+): Promise<Uint8Array | null> {
+  if (!reference?.audioSha256) return null
   try {
-    return await readObject(ports, key, signal)
+    return await readObject(ports, computedPitchKey(owner, reference.audioSha256, MODE), signal)
   } catch (error) {
     if (error instanceof AppError && error.code === 'object-not-found') return null
     throw error
   }
 }
 
-/** A reference file is small; one that is not was never checked by us, and is not read to its end. */
-async function readObject(ports: ReferencePorts, key: string, signal: AbortSignal): Promise<Uint8Array> {
+/** An object that is small enough to be held whole; a larger one was never written by us, and is not read to its end. */
+export async function readObject(ports: ReferencePorts, key: string, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of (await ports.objects.get(key, signal)) as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > MAX_REFERENCE_BYTES) {
-      throw new AppError('reference-invalid', `A reference file has at most ${MAX_REFERENCE_BYTES} bytes`)
-    }
+    if (length > MAX_OBJECT_BYTES)
+      throw new AppError('reference-invalid', `${key} has more than ${MAX_OBJECT_BYTES} bytes`)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -40,7 +40,7 @@ function lagOf(later: Float32Array, earlier: Float32Array): number {
   return best.lag
 }
 
-describe('every coding', { skip: NO_FFMPEG }, () => {
+describe('every coding', { skip: NO_FFMPEG, concurrency: 2 }, () => {
   const files = NO_FFMPEG ? [] : makeCodedFiles(folder, SECONDS)
   const paths = files.map(({ path }) => path)
   const references = NO_FFMPEG ? [] : decodeByFfmpeg(folder, paths)

@@ -5,10 +5,11 @@ import { AppError } from '../../domain/errors.ts'
 import type { Job } from '../../domain/job.ts'
 import { acceptUpload } from '../../services/accept-upload.ts'
 import { dispatchJob } from '../../services/dispatch-job.ts'
+import { formatResult, RESULT_TYPES } from '../../services/format-result.ts'
 import { ownerOf } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { toJobView } from '../job-view.ts'
-import { jobParamsSchema, jobSchema, tokenParamsSchema } from '../schemas.ts'
+import { jobParamsSchema, jobSchema, resultQuerySchema, tokenParamsSchema } from '../schemas.ts'
 import { drain, MULTIPART_LIMITS, openUpload, unlessAborted, uploadSignal } from '../upload-body.ts'
 
 const RAW_TYPES = /^(audio\/|video\/webm|video\/mp4|application\/ogg|application\/octet-stream)/i
@@ -27,11 +28,14 @@ export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> 
     },
   )
 
-  app.get('/v1/jobs/:job_id/result', { schema: { params: jobParamsSchema } }, async (request, reply) => {
+  const resultSchema = { params: jobParamsSchema, querystring: resultQuerySchema }
+  app.get('/v1/jobs/:job_id/result', { schema: resultSchema }, async (request, reply) => {
+    const { format = 'json' } = request.query
     const job = await findOwnJob(deps, ownerOf(request), request.params.job_id)
     const result = job.status === 'completed' ? await ports.jobs.findResult(job.jobId) : undefined
     if (result === undefined) throw new AppError('result-not-ready', whyNoResult(job))
-    reply.type('application/json; charset=utf-8')
+    reply.type(RESULT_TYPES[format])
+    if (format !== 'json') return formatResult(ports, job, result, format)
     return 'json' in result ? result.json : ports.objects.get(result.objectKey)
   })
 }

@@ -13,7 +13,8 @@ const createFft = await loadFft()
 
 function recordingOf(sound: Sound, more: Partial<Recording> = {}): Recording {
   const { sampleRateHz } = sound
-  return { sound, codec: 'pcm_s16le', sampleRateHz, channels: 1, clippingRatio: 0, damaged: false, ...more }
+  const measured = { clippingRatio: 0, truePeakDbtp: null, damaged: false }
+  return { sound, codec: 'pcm_s16le', sampleRateHz, channels: 1, ...measured, ...more }
 }
 
 function analysisOf(sound: Sound, more: Partial<Recording> = {}): Analysis {
@@ -49,7 +50,7 @@ test('what cannot be computed is null, never invented', () => {
     [tiny.intensity, tiny.pitch.medianHz, tiny.pitch.rangeSemitones, tiny.pitch.voicedRatio, tiny.pitch.f0Hz.length],
     [null, null, null, null, 0],
   )
-  assert.deepEqual(tiny.timing, { speechS: null, pauses: [] })
+  assert.deepEqual(tiny.timing, { speechS: null, pauses: [], nucleiS: null })
   assert.equal(tiny.quality.silenceRatio, null)
   const silent = analysisOf(soundOf(1, 16_000, () => 0))
   assert.deepEqual([silent.pitch.medianHz, silent.pitch.rangeSemitones, silent.pitch.voicedRatio], [null, null, 0])
@@ -67,9 +68,37 @@ test('each fault of a recording has its flag, and each flag a sentence', () => {
   assert.deepEqual(flagsOf(soundOf(1, 16_000, sine(150, 0.001))), ['too-quiet'])
   assert.deepEqual(flagsOf(soundOf(1, 16_000, () => 0)), ['too-quiet', 'mostly-silence'])
   assert.deepEqual(flagsOf(soundOf(0.1, 16_000, sine(150))), ['too-short'])
+  const inNoise = (amplitude: number) => {
+    const hiss = noise(amplitude)
+    return soundOf(2, 16_000, (timeS) => (timeS % 1 < 0.6 ? glide(120, 180, 2)(timeS) : 0) + hiss())
+  }
+  assert.deepEqual(flagsOf(inNoise(0.15)), ['too-noisy'])
+  assert.deepEqual(flagsOf(inNoise(0.01)), [])
   const lateWord = soundOf(4, 16_000, (timeS) => (timeS > 3.4 ? sine(150)(timeS) : 0))
   assert.deepEqual(flagsOf(lateWord), ['mostly-silence'])
   for (const sentence of Object.values(QUALITY_FLAGS)) assert.match(sentence, /^[A-Z].+\.$/)
+})
+
+test('voice over noise is measured where there is both', () => {
+  const hiss = noise(0.01 * Math.sqrt(3))
+  const at = (timeS: number) => (timeS > 0.5 && timeS < 1.5 ? sine(150, 0.1 * Math.SQRT2)(timeS) : 0) + hiss()
+  const { quality } = analysisOf(soundOf(2, 16_000, at))
+  assert.ok(Math.abs(quality.signalToNoiseDb! - 20) < 1, `${quality.signalToNoiseDb} dB`)
+  assert.equal(analysisOf(soundOf(2, 16_000, noise(0.1))).quality.signalToNoiseDb, null)
+  assert.equal(analysisOf(soundOf(2, 16_000, sine(150))).quality.signalToNoiseDb, null)
+  const gated = soundOf(2, 16_000, (timeS) => (timeS < 1 ? sine(150)(timeS) : 0))
+  assert.equal(analysisOf(gated).quality.signalToNoiseDb, 100)
+})
+
+test('the wire result says how loud and how fast, and what to do about each fault', () => {
+  const at = (timeS: number) => Math.sin(Math.PI * 4 * timeS) ** 2 * glide(140, 120, 2)(timeS)
+  const analysis = analysisOf(soundOf(2, 48_000, at), { truePeakDbtp: -3.456, clippingRatio: 0.5 })
+  const { loudness, timing, quality } = toResult({ jobId: null, tokenId: null }, analysis)
+  assert.equal(loudness.true_peak_dbtp, -3.46)
+  assert.ok(loudness.integrated_lufs! < -10 && loudness.integrated_lufs! > -40)
+  assert.deepEqual([timing.syllables, timing.syllables_per_s], [8, 4])
+  assert.ok(Math.abs(timing.articulation_rate! - 8 / timing.speech_s!) < 1e-3)
+  assert.deepEqual([quality.flags, quality.advice], [['clipping'], [QUALITY_FLAGS.clipping]])
 })
 
 test('no figure is NaN or infinite, whatever the recording holds', () => {

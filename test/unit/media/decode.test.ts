@@ -21,9 +21,9 @@ test('what a file is, its content decides and not its name', async () => {
   assert.equal((await decodeFile(path, options)).sound.samples.length, 1600)
 })
 
-test('a format without a decoder is named in the sentence', async () => {
+test('a format that only ffmpeg reads is named in the sentence where there is none', async () => {
   const path = await fileOf('a.flac', Buffer.from(`fLaC${'\0'.repeat(100)}`))
-  await assert.rejects(decodeFile(path, options), { code: 'codec-unsupported', detail: /is FLAC, and only WAV/ })
+  await assert.rejects(decodeFile(path, options, null), { code: 'codec-unsupported', detail: /is FLAC, and only WAV/ })
 })
 
 test('what is no recording is undecodable', async () => {

@@ -35,6 +35,8 @@ const KNOWN: [string, Uint8Array, string, string, string][] = [
   ['M4A of a phone', bytes('\0\0\0\x1cftypM4A \0\0\0\0'), 'mp4', 'audio/mp4', '.m4a'],
   ['AAC in ADTS', bytes(ADTS_FRAME, new Uint8Array(25), ADTS_FRAME), 'aac', 'audio/aac', '.aac'],
   ['AIFF', bytes('FORM\0\0\x10\0AIFFCOMM'), 'aiff', 'audio/aiff', '.aiff'],
+  ['AMR', bytes('#!AMR\n\x3c'), 'amr', 'audio/amr', '.amr'],
+  ['AMR wideband', bytes('#!AMR-WB\n\x04'), 'amr', 'audio/amr-wb', '.awb'],
   ['CAF', bytes('caff\0\x01\0\0desc'), 'caf', 'audio/x-caf', '.caf'],
 ]
 
