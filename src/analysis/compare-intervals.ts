@@ -8,7 +8,7 @@ import { mapTime } from './time-map.ts'
 import { describePart, type Melody } from './voiced-speech.ts'
 
 const LEAST_FRAMES = 3
-/** Listeners hear a syllable as more prominent from about here on (Rietveld & Gussenhoven 1985, J. Phonetics 13). */
+/** Our choice: less is seldom worth a learner's attention. */
 const NOTABLE_SEMITONES = 1.5
 
 interface Learner {

@@ -24,7 +24,7 @@ const LEAST_VOICED_FRAMES = 30
 /** The first at which both sides have few enough frames. */
 const HOPS_S = [0.01, 0.02, 0.04]
 const MOST_FRAMES = 8000
-/** A narrower range is the unsteadiness of a held tone (under the semitone or so that speech hides; 't Hart 1981). */
+/** Our choice: a narrower range is the unsteadiness of a held tone, and correlates with nothing. */
 const FLAT_SEMITONES = 1
 /** The index of fewer says more about one long vowel than about rhythm. */
 const LEAST_STRETCHES = 5
