@@ -89,7 +89,7 @@ test('PGlite keeps its rows in its folder', async () => {
   after(() => rmSync(folder, { recursive: true }))
   const job = newJob()
   const first = openDatabase({ dataDir: folder })
-  assert.deepEqual(await migrateDatabase(first), ['0001-jobs'])
+  assert.deepEqual(await migrateDatabase(first), ['0001-jobs', '0002-references'])
   await createJobStore(first).create(job)
   await first.destroy()
   const second = openDatabase({ dataDir: folder })

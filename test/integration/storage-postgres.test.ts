@@ -21,7 +21,7 @@ describe('the schema', skip, () => {
   test('comes up once when several processes bring it up at the same time', async () => {
     const databases = Array.from({ length: 5 }, () => openDatabase({ url: emptyUrl, poolSize: 2 }))
     const applied = await Promise.all(databases.map((db) => migrateDatabase(db)))
-    assert.deepEqual(applied.flat(), ['0001-jobs'])
+    assert.deepEqual(applied.flat(), ['0001-jobs', '0002-references'])
     assert.deepEqual(await migrateDatabase(databases[0]!), [])
     await Promise.all(databases.map((db) => db.destroy()))
   })
@@ -49,7 +49,7 @@ describe('the schema', skip, () => {
   })
 
   test('the migrate command applies it, and a second time finds nothing to do', async () => {
-    for (const expected of ['Applied 0001-jobs', 'The schema is up to date']) {
+    for (const expected of ['Applied 0001-jobs, 0002-references', 'The schema is up to date']) {
       const process = startProcess(['scripts/migrate.ts'], { DATABASE_URL: scriptUrl })
       assert.deepEqual(await process.ended, { code: 0, signal: null }, process.output())
       assert.equal(process.output().trim(), expected)
