@@ -28,8 +28,7 @@ export async function startSystem(config: Config, logger: FastifyBaseLogger, run
   const places = await openPlaces(config, cleanUp)
   const resources = openResources(config, places, logger)
   cleanUp.defer(() => resources.close())
-  await resources.migrate()
-  await resources.provision()
+  await Promise.all([resources.migrate(), resources.provision()])
   const { promise: listening, resolve } = Promise.withResolvers<string>()
   const context = { ...runtime, ...resources, config, logger, onListening: resolve }
   const running = runAll(Object.keys(ROLES) as Role[], context)

@@ -2,8 +2,8 @@
  * Making an embedded database from nothing takes seconds, copying one that was just made a fraction of one. So the
  * first is kept as it came, beside the packages, and every later one starts as its copy.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { cpSync, existsSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -22,7 +22,8 @@ export async function copyTemplate(dataDir: string, make: Make, cache = CACHE): 
   if (!isDatabase(template) && !(await makeTemplate(template, make))) return
   await mkdir(dirname(dataDir), { recursive: true })
   const copy = await mkdtemp(`${dataDir}.new-`)
-  await cp(template, copy, { recursive: true })
+  // A thousand small files: one call after the other takes a fraction of what as many promises do.
+  cpSync(template, copy, { recursive: true })
   try {
     await rename(copy, dataDir)
   } catch (error) {
