@@ -55,7 +55,6 @@ export const analysisAnswerSchema = Type.Union([progressSchema, completedSchema,
 /** What an analysis server answers: progress any number of times, then `completed` or `failed`. */
 export type AnalysisAnswer = Static<typeof analysisAnswerSchema>
 export type CompletedAnswer = Static<typeof completedSchema>
-export type FailedAnswer = Static<typeof failedSchema>
 
 const requestValidator = Compile(analysisRequestSchema)
 const answerValidator = Compile(analysisAnswerSchema)

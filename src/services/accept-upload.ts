@@ -47,7 +47,7 @@ const PROGRESS_INTERVAL_MS = 200
  *
  * @returns the row, `stored`
  * @throws AppError `upload-empty`, `upload-not-audio`, `upload-too-large`, `upload-aborted`, `upload-expired`,
- *   `storage-unavailable`, `database-unavailable`
+ *   `job-cancelled`, `storage-unavailable`, `database-unavailable`, and `internal` for what nobody foresaw
  */
 export async function acceptUpload(
   ports: UploadPorts,

@@ -28,9 +28,9 @@ export interface ReconcileRules {
 const CLAIM_LIMIT = 200
 
 /**
- * One pass, over all that has stalled. What fails for one row is logged and left for a later pass, but for the object
- * of an upload that has just been ended, which the orphan rule of the bucket's owner has to find; only the database
- * being away throws.
+ * One pass, over all that has stalled. What fails for one row is logged and left for a later pass; only the database
+ * being away throws. The object of an upload that is ended while the store is away stays behind: the row is terminal
+ * then, and no pass comes back to it.
  */
 export async function reconcile(ports: ReconcilePorts, rules: ReconcileRules): Promise<void> {
   for (const job of await ports.jobs.findOlderThan(rules.maxAgeS, CLAIM_LIMIT)) {

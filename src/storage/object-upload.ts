@@ -115,7 +115,7 @@ async function complete(
   await target.s3.send(command, { abortSignal: stop }).catch(rethrow)
 }
 
-/** Best effort within a bound, since S3 may be away: parts fall to the lifecycle rule, an object to the orphan sweep. */
+/** Best effort within a bound, since S3 may be away: parts fall to the lifecycle rule, an object stays. */
 async function clearAway(target: Target, traces: Traces): Promise<void> {
   const abortSignal = AbortSignal.timeout(CLEAN_UP_MS)
   const dropParts = async () => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError, isFinal } from '../../src/domain/errors.ts'
 import type { ConsumeOptions, MessageQueue, OutgoingMessage, ReceivedMessage } from '../../src/ports.ts'
 import { createWake } from './wake.ts'
@@ -38,7 +39,7 @@ export function createFakeMessageQueue({ maxReceiveCount = 5 }: { maxReceiveCoun
         () => false,
       )
       if (up) break
-      await new Promise((resolve) => setTimeout(resolve, 5))
+      await nextTurn()
     }
     probing = false
     change.wake()
