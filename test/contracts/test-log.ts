@@ -1,10 +1,25 @@
 import type { Log } from '../../src/ports.ts'
+import { createArrivals } from './arrivals.ts'
 
-/** Keeps what is logged, so that a test can ask for it. */
+export interface LogLine {
+  readonly level: string
+  readonly sentence: string
+  readonly fields: object
+}
+
+/** Keeps what is logged, so that a test can ask for it, or wait for a sentence. */
 export function createTestLog(): Log & {
-  readonly lines: readonly { level: string; sentence: string; fields: object }[]
+  readonly lines: readonly LogLine[]
+  until(sentence: string): Promise<unknown>
 } {
-  const lines: { level: string; sentence: string; fields: object }[] = []
-  const at = (level: string) => (fields: object, sentence: string) => void lines.push({ level, sentence, fields })
-  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+  const lines = createArrivals<LogLine>()
+  const at = (level: string) => (fields: object, sentence: string) => lines.add({ level, sentence, fields })
+  return {
+    lines: lines.items,
+    until: (sentence) => lines.until((line) => line.sentence === sentence),
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+  }
 }

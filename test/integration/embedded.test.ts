@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { startAwsEmulator } from '../../src/embedded/aws-emulator.ts'
 import { startRedisServer } from '../../src/embedded/redis-server.ts'
 import { startTestAws } from '../support/aws.ts'
 import { startProcess } from '../support/processes.ts'
+import { isRunning } from '../support/processes-by-id.ts'
 import { startTestRedis } from '../support/redis.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'embedded-'))
@@ -66,10 +67,24 @@ describe('the Redis of our own', () => {
   })
 
   test('a start that is given up ends the server', async () => {
+    const bin = join(folder, 'bin')
+    mkdirSync(bin)
+    writeFileSync(join(bin, 'redis-server'), `#!/bin/sh\necho $$ > ${bin}/pid\nexec tail -f /dev/null\n`, {
+      mode: 0o755,
+    })
+    const writtenPid = () => (existsSync(join(bin, 'pid')) ? Number(readFileSync(join(bin, 'pid'), 'utf8')) : 0)
+    const path = process.env.PATH
+    process.env.PATH = `${bin}:${path}`
     const givingUp = new AbortController()
-    const starting = startRedisServer({ signal: givingUp.signal })
-    setImmediate(() => givingUp.abort(new Error('enough')))
-    await assert.rejects(starting, /enough/)
+    try {
+      const starting = startRedisServer({ signal: givingUp.signal })
+      // Never ready: the start can only end by being given up.
+      watch(bin, () => writtenPid() > 0 && givingUp.abort(new Error('enough'))).unref()
+      await assert.rejects(starting, /enough/)
+    } finally {
+      process.env.PATH = path
+    }
+    assert.equal(isRunning(writtenPid()), false)
   })
 
   test('a test redis comes back empty on the same port after an outage', async () => {

@@ -206,6 +206,7 @@ test('an outage of SQS loses nothing, is logged once, and ends by itself', async
   const outcomes = await Promise.all([queue.send([message('lost')]), queue.send([message('lost too')])])
   for (const [outcome] of outcomes) assert.equal(outcome?.code, 'queue-unavailable')
   await assert.rejects(queue.depth(), (error) => error instanceof AppError && error.code === 'queue-unavailable')
+  await log.until('queue cannot be reached')
   await proxy.start()
   assert.deepEqual(await queue.send([message('after')]), [undefined])
   await arrivals.until((body) => body === 'after')
