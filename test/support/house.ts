@@ -1,7 +1,7 @@
 /**
  * The architecture rule of this house, as a function over source files. Floors: a file imports its own floor or lower.
  *
- *     0 domain, analysis, infra/topology.ts   1 ports   2 storage, queues, media, … (never one another)
+ *     0 domain, analysis, infra/topology.ts   1 ports.ts, ports   2 storage, queues, media, … (never one another)
  *     3 services   4 http   5 the entries and what wires them: src/*.ts, workers, scripts, infra
  */
 import { isBuiltin } from 'node:module'
@@ -23,6 +23,7 @@ export interface HouseRules {
 const FOLDER_FLOORS: Readonly<Record<string, number>> = {
   domain: 0,
   analysis: 0,
+  ports: 1,
   storage: 2,
   queues: 2,
   media: 2,

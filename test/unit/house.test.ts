@@ -26,6 +26,7 @@ const PERMISSIVE = new Set([
   'BlueOak-1.0.0',
   'ISC',
   'MIT',
+  'PSF-2.0',
   'Unlicense',
 ])
 
