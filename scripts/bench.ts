@@ -8,6 +8,8 @@ type Bench = (figures: Figures, seed: number) => Promise<void>
 
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   analysis: async () => (await import('./bench/analysis.ts')).benchAnalysis,
+  scoring: async () => (await import('./bench/scoring.ts')).benchScoring,
+  upload: async () => (await import('./bench/upload.ts')).benchUpload,
 }
 const DEFAULT_SEED = 12_345
 

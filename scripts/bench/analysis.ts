@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadFft } from '../../src/media/fft.ts'
 import { judge, reportIntensity, reportParity, reportSyllables, reportTruth } from './accuracy.ts'
+import { reportDecoding, reportDecodingSpeed } from './decoding.ts'
 import type { Figures } from './figures.ts'
-import { reportThroughput } from './jobs.ts'
+import { reportHostile } from './hostile.ts'
+import { reportCompressedThroughput, reportThroughput } from './jobs.ts'
+import { reportLossy } from './lossy.ts'
 import { reportLoudness } from './loudness.ts'
 import { makeMaterial } from './material.ts'
 import { praatFigures } from './praat.ts'
@@ -31,6 +34,11 @@ export async function benchAnalysis(figures: Figures, seed: number): Promise<voi
     if (tools.ffmpeg) await reportLoudness(judged, folder, figures)
     await reportSpeed(judged, folder, tools.praat, figures)
     await reportThroughput(judged, folder, figures)
+    await reportLossy(judged, folder, createFft, tools.ffmpeg, figures)
+    if (tools.ffmpeg) await reportCompressedThroughput(judged, folder, figures)
+    if (tools.ffmpeg) await reportDecoding(folder, createFft, figures)
+    if (tools.ffmpeg) await reportDecodingSpeed(judged, folder, createFft, figures)
+    await reportHostile(folder, seed, tools.ffmpeg, figures)
   } finally {
     await rm(folder, { recursive: true })
   }

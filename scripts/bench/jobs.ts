@@ -1,6 +1,7 @@
 /** Whole jobs through the pool of threads: how many seconds of recording per second, and what it costs the process. */
 import { join } from 'node:path'
 import type { Judged } from './accuracy.ts'
+import { ffmpeg } from './codings.ts'
 import type { Figures } from './figures.ts'
 import type { PoolFigures } from './pool-process.ts'
 import { run } from './programs.ts'
@@ -9,6 +10,10 @@ import { writeSpeech } from './speed.ts'
 const DURATION_S = 60
 const JOBS = 40
 const THREADS = 2
+const COMPRESSED: readonly (readonly [name: string, extension: string, ...args: string[]])[] = [
+  ['opus-webm', 'webm', '-c:a', 'libopus', '-b:a', '32k'],
+  ['mp3', 'mp3', '-b:a', '64k'],
+]
 
 /** Each number of threads has a process of its own, so that no memory of another counts. */
 export async function reportThroughput(judged: readonly Judged[], folder: string, figures: Figures): Promise<void> {
@@ -28,6 +33,24 @@ export async function reportThroughput(judged: readonly Judged[], folder: string
   const peaks = [one, two, three].map(({ peakRssMb }) => Math.round(peakRssMb))
   const memory = { name: 'jobs/memory-per-extra-thread', value: extraMb, unit: 'MB', target: 100 }
   figures.add({ ...memory, bound: 'most' }, { rss_mb: peaks })
+}
+
+/** Compressed as a browser and a telephone record; ffmpeg's own processor time is not in the figure of the cost. */
+export async function reportCompressedThroughput(
+  judged: readonly Judged[],
+  folder: string,
+  figures: Figures,
+): Promise<void> {
+  const original = join(folder, 'job-mono.wav')
+  writeSpeech(original, judged, DURATION_S, 48_000)
+  for (const [name, extension, ...args] of COMPRESSED) {
+    const path = join(folder, `job.${extension}`)
+    ffmpeg(['-i', original, ...args, path])
+    const { timesRealtime, cpuSPerMinute } = await runPool(path, THREADS)
+    const throughput = { name: `jobs/throughput/${name}`, value: timesRealtime, unit: 'x realtime', target: 300 }
+    const more = { jobs: JOBS, duration_s: DURATION_S, source: '48 kHz mono', threads: THREADS }
+    figures.add({ ...throughput, bound: 'least' }, { ...more, cpu_s_per_minute: cpuSPerMinute })
+  }
 }
 
 async function runPool(path: string, threads: number): Promise<PoolFigures> {

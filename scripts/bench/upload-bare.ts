@@ -1,0 +1,26 @@
+/**
+ * The least that takes a recording and puts it into S3: Fastify, @fastify/multipart and the SDK's PutObject, all as
+ * they come. No key, no hash, no look at the bytes, no row, no queue. The SDK's PutObject wants the length, so the file
+ * is held whole, which for a small one is also what the SDK's own helper for streams does, and the fastest.
+ */
+import { randomUUID } from 'node:crypto'
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import multipart from '@fastify/multipart'
+import Fastify from 'fastify'
+
+const { AWS_ENDPOINT_URL = '', AWS_REGION = '', S3_BUCKET = '' } = process.env
+const s3 = new S3Client({ endpoint: AWS_ENDPOINT_URL, region: AWS_REGION, forcePathStyle: true })
+const app = Fastify()
+await app.register(multipart, { limits: { fileSize: 16 * 1024 * 1024 } })
+
+app.post('/v1/jobs', async (request, reply) => {
+  const part = await request.file()
+  if (part === undefined) return reply.code(400).send()
+  const key = `bare/${randomUUID()}.wav`
+  const Body = await part.toBuffer()
+  await s3.send(new PutObjectCommand({ Bucket: S3_BUCKET, Key: key, Body, ContentType: part.mimetype }))
+  return reply.code(202).send({ key })
+})
+
+process.once('SIGTERM', () => process.exit(0))
+console.log(JSON.stringify({ url: await app.listen({ port: 0, host: '127.0.0.1' }) }))

@@ -1,0 +1,89 @@
+/** Everything an upload needs, each in a process of its own: PostgreSQL, Redis, S3, and the API alone, without workers. */
+import { loadConfig } from '../../src/config.ts'
+import { startRedisServer } from '../../src/embedded/redis-server.ts'
+import { openResources } from '../../src/resources.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { startPostgresCluster } from '../setup/postgres-cluster.ts'
+import { type BenchProcess, startBenchProcess } from './upload-process.ts'
+
+export interface UploadStack {
+  readonly databaseUrl: string
+  /** S3 as a whole, by the emulator. */
+  readonly s3: BenchProcess
+  /** S3 that keeps nothing. */
+  readonly sink: BenchProcess
+  /** The API on these stores; it is ended with the stack if not before. */
+  startApi(objects: BenchProcess, env?: Readonly<Record<string, string>>): Promise<BenchProcess>
+  startBare(): Promise<BenchProcess>
+  stop(): Promise<void>
+}
+
+/** Many owners, as in the field: what one owner may take is not what is measured. */
+const OWNERS = 16
+const REGION = 'us-east-1'
+const AWS_ENV = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' }
+
+/** The key of one of the owners; an admin's with 0. */
+export function benchKey(owner: number): string {
+  return `bench-key-${owner % OWNERS}`
+}
+
+/** Resolves to a sentence when the machine has no PostgreSQL. */
+export async function startUploadStack(): Promise<UploadStack | string> {
+  const closers: (() => Promise<void>)[] = []
+  const stop = async (): Promise<void> => {
+    for (const close of closers.splice(0).reverse()) await close()
+  }
+  try {
+    const cluster = await startPostgresCluster()
+    if (typeof cluster === 'string') return cluster
+    closers.push(cluster.stop)
+    const redis = await startRedisServer()
+    closers.push(redis.stop)
+    const start = async (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<BenchProcess> => {
+      const started = await startBenchProcess(args, env)
+      closers.push(started.stop)
+      return started
+    }
+    const s3 = await start(['scripts/bench/upload-aws.ts'])
+    const sink = await start(['scripts/bench/upload-sink.ts'])
+    const stores = { ...AWS_ENV, DATABASE_URL: cluster.url, REDIS_URL: redis.url }
+    await prepare(cluster.url, redis.url, s3.url)
+    return {
+      databaseUrl: cluster.url,
+      s3,
+      sink,
+      startApi: (objects, env = {}) =>
+        start(['src/server.ts', 'api'], {
+          ...stores,
+          AWS_ENDPOINT_URL: objects.url,
+          PORT: '0',
+          BOOTSTRAP_API_KEYS: bootstrapKeys(),
+          ...env,
+        }),
+      startBare: () =>
+        start(['scripts/bench/upload-bare.ts'], { ...AWS_ENV, AWS_ENDPOINT_URL: s3.url, S3_BUCKET: 'audio-bucket' }),
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Makes the schema, the bucket and the queues. */
+async function prepare(url: string, redisUrl: string, awsEndpointUrl: string): Promise<void> {
+  const log = createLogger('silent', {})
+  const places = { database: { url, log }, redisUrl, awsEndpointUrl, embeddedAws: true }
+  const resources = openResources(loadConfig({ AWS_REGION: REGION }), places, log)
+  try {
+    await resources.migrate()
+    await resources.provision()
+  } finally {
+    await resources.close()
+  }
+}
+
+function bootstrapKeys(): string {
+  return Array.from({ length: OWNERS }, (_, n) => `owner-${n}=${benchKey(n)}${n === 0 ? ':admin' : ''}`).join(',')
+}
