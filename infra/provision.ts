@@ -19,6 +19,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import type { Log } from '../src/ports.ts'
+import { ensureBucketCors } from './bucket-cors.ts'
 import { type QueueTopology, TOPOLOGY } from './topology.ts'
 
 export interface ProvisionOptions {
@@ -26,6 +27,8 @@ export interface ProvisionOptions {
   readonly sqs: SQSClient
   readonly bucket: string
   readonly log: Log
+  /** Whose pages may send to the bucket (default none). */
+  readonly corsOrigins?: readonly string[]
   /** Other names than the topology's; their dead-letter queues end in `-dlq`. */
   readonly names?: { readonly analysisQueue?: string; readonly resultQueue?: string }
 }
@@ -41,8 +44,16 @@ export interface Provisioned {
 }
 
 /** Throws the SDK's error when the endpoint does not answer or refuses; running it again goes on from there. */
-export async function provision({ s3, sqs, bucket, log, names = {} }: ProvisionOptions): Promise<Provisioned> {
+export async function provision({
+  s3,
+  sqs,
+  bucket,
+  log,
+  names = {},
+  corsOrigins = [],
+}: ProvisionOptions): Promise<Provisioned> {
   await provisionBucket(s3, bucket, log)
+  await provisionCors(s3, bucket, corsOrigins, log)
   return {
     analysisQueue: await provisionQueue(sqs, renamed(TOPOLOGY.analysisQueue, names.analysisQueue), log),
     resultQueue: await provisionQueue(sqs, renamed(TOPOLOGY.resultQueue, names.resultQueue), log),
@@ -110,12 +121,20 @@ function isSameAttribute(wanted: string, found: string | undefined): boolean {
 
 // ---------------------------------------------------------------- bucket
 
-const LIFECYCLE_RULE: LifecycleRule = {
-  ID: 'tonewire-abort-incomplete-uploads',
-  Status: 'Enabled',
-  Filter: { Prefix: '' },
-  AbortIncompleteMultipartUpload: { DaysAfterInitiation: TOPOLOGY.bucket.abortIncompleteUploadsAfterDays },
-}
+const LIFECYCLE_RULES: readonly LifecycleRule[] = [
+  {
+    ID: 'tonewire-abort-incomplete-uploads',
+    Status: 'Enabled',
+    Filter: { Prefix: '' },
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: TOPOLOGY.bucket.abortIncompleteUploadsAfterDays },
+  },
+  {
+    ID: 'tonewire-expire-staging',
+    Status: 'Enabled',
+    Filter: { Prefix: TOPOLOGY.bucket.staging.prefix },
+    Expiration: { Days: TOPOLOGY.bucket.staging.expireAfterDays },
+  },
+]
 
 async function provisionBucket(s3: S3Client, bucket: string, log: Log): Promise<void> {
   if (!(await bucketExists(s3, bucket))) {
@@ -155,12 +174,31 @@ async function createBucket(s3: S3Client, bucket: string): Promise<void> {
 /** A lifecycle is written whole: rules that are not ours are kept. */
 async function ensureLifecycle(s3: S3Client, bucket: string, log: Log): Promise<void> {
   const rules = await lifecycleRules(s3, bucket)
-  const ours = rules.find((rule) => rule.ID === LIFECYCLE_RULE.ID)
-  const days = LIFECYCLE_RULE.AbortIncompleteMultipartUpload?.DaysAfterInitiation
-  if (ours?.Status === 'Enabled' && ours.AbortIncompleteMultipartUpload?.DaysAfterInitiation === days) return
-  const Rules = [...rules.filter((rule) => rule !== ours), LIFECYCLE_RULE]
+  const isThere = (wanted: LifecycleRule) => rules.some((rule) => isSameRule(rule, wanted))
+  if (LIFECYCLE_RULES.every(isThere)) return
+  const ours = new Set(LIFECYCLE_RULES.map(({ ID }) => ID))
+  const Rules = [...rules.filter(({ ID }) => !ours.has(ID)), ...LIFECYCLE_RULES]
   await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules } }))
   log.info({ bucket }, 'bucket lifecycle set')
+}
+
+function isSameRule(a: LifecycleRule, b: LifecycleRule): boolean {
+  const sameDays =
+    a.AbortIncompleteMultipartUpload?.DaysAfterInitiation === b.AbortIncompleteMultipartUpload?.DaysAfterInitiation &&
+    a.Expiration?.Days === b.Expiration?.Days
+  return a.ID === b.ID && a.Status === b.Status && sameDays
+}
+
+async function provisionCors(s3: S3Client, bucket: string, origins: readonly string[], log: Log): Promise<void> {
+  try {
+    if (await ensureBucketCors(s3, bucket, origins)) log.info({ bucket, origins }, 'bucket CORS set')
+  } catch (error) {
+    if (!isUnsupported(error)) throw error
+    log.warn(
+      { bucket },
+      'this endpoint has no bucket CORS: pages cannot send to it unless something before it allows it',
+    )
+  }
 }
 
 async function lifecycleRules(s3: S3Client, bucket: string): Promise<LifecycleRule[]> {

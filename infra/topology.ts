@@ -9,6 +9,19 @@ export interface QueueTopology {
   readonly maxReceiveCount: number
 }
 
+export interface BucketTopology {
+  readonly name: string
+  readonly abortIncompleteUploadsAfterDays: number
+  readonly staging: { readonly prefix: string; readonly expireAfterDays: number }
+  /** What pages of `CORS_ORIGINS` may do. */
+  readonly cors: {
+    readonly methods: readonly string[]
+    readonly requestHeaders: readonly string[]
+    readonly exposedHeaders: readonly string[]
+    readonly maxAgeS: number
+  }
+}
+
 const DAY_S = 86_400
 
 export const TOPOLOGY = {
@@ -29,10 +42,21 @@ export const TOPOLOGY = {
     deadLetterRetentionS: 14 * DAY_S,
     maxReceiveCount: 5,
   },
-  bucket: { name: 'audio-bucket', abortIncompleteUploadsAfterDays: 1 },
+  bucket: {
+    name: 'audio-bucket',
+    abortIncompleteUploadsAfterDays: 1,
+    /** What clients sent and nobody completed; no upload lasts for more than a day. */
+    staging: { prefix: 'uploads/', expireAfterDays: 2 },
+    cors: {
+      methods: ['PUT', 'GET', 'HEAD'],
+      requestHeaders: ['content-type', 'range'],
+      exposedHeaders: ['ETag', 'Content-Range'],
+      maxAgeS: 3600,
+    },
+  },
 } as const satisfies {
   jobQueue: { name: string; prefix: string }
   analysisQueue: QueueTopology
   resultQueue: QueueTopology
-  bucket: { name: string; abortIncompleteUploadsAfterDays: number }
+  bucket: BucketTopology
 }

@@ -7,31 +7,17 @@ import { join } from 'node:path'
 import { analyse, HIGHEST_RATE_HZ } from '../src/analysis/analyse.ts'
 import { compare } from '../src/analysis/compare.ts'
 import type { CreateRealFft } from '../src/analysis/fft.ts'
+import { formatResult } from '../src/analysis/format-result.ts'
 import { parseReference, type Reference } from '../src/analysis/reference.ts'
 import { MAX_REFERENCE_BYTES } from '../src/analysis/reference-text.ts'
-import { formatResultCsv } from '../src/analysis/result-csv.ts'
-import { formatResultPitchTier } from '../src/analysis/result-pitchtier.ts'
-import { formatResultSvg } from '../src/analysis/result-svg.ts'
-import { formatResultTextGrid } from '../src/analysis/result-textgrid.ts'
-import type { Sound } from '../src/analysis/sound.ts'
 import { AppError, toAppError } from '../src/domain/errors.ts'
-import { type Result, toResult } from '../src/domain/result.ts'
+import { toResult } from '../src/domain/result.ts'
 import { decodeFile } from '../src/media/decode.ts'
 import { loadFft } from '../src/media/fft.ts'
 import { type Call, outputName, parseCall, USAGE, WrongCall } from './analyse/call.ts'
 
 /** As the service's own default. */
 const MAX_DURATION_S = 3600
-
-type Format = (result: Result, reference: Reference | null, sound: Sound) => string
-
-const FORMATTERS: Readonly<Record<Call['format'], Format>> = {
-  json: (result) => `${JSON.stringify(result)}\n`,
-  csv: formatResultCsv,
-  textgrid: (result, reference) => formatResultTextGrid(result, reference?.textGrid ?? null),
-  pitchtier: formatResultPitchTier,
-  svg: (result, reference, sound) => formatResultSvg(result, { reference: reference?.pitch ?? null, sound }),
-}
 
 /** A file that was given as reference and cannot be used. */
 class UnusableReference extends Error {}
@@ -42,13 +28,14 @@ async function analyseAll(call: Call): Promise<number> {
   const createFft = await loadFft()
   const reference = await readReference(call, createFft)
   const mode = call.mode ?? reference?.mode ?? 'robust'
-  if (outDir !== undefined) await mkdir(outDir, { recursive: true })
+  if (outDir !== undefined) await makeFolder(outDir)
   let failed = 0
   for (const file of files) {
     try {
-      const { sound, analysis } = await analyseRecording(file, mode, createFft)
+      const analysis = await analyseRecording(file, mode, createFft)
       const comparison = reference === null ? undefined : compare(analysis, reference)
-      const text = FORMATTERS[format](toResult({ jobId: null, tokenId: null, comparison }, analysis), reference, sound)
+      const json = JSON.stringify(toResult({ jobId: null, tokenId: null, comparison }, analysis))
+      const text = format === 'json' ? `${json}\n` : formatResult(json, format)
       if (outDir === undefined) process.stdout.write(text)
       else await writeFile(join(outDir, outputName(file, format)), text)
     } catch (error) {
@@ -60,9 +47,9 @@ async function analyseAll(call: Call): Promise<number> {
 }
 
 async function analyseRecording(path: string, mode: 'robust' | 'praat', createFft: CreateRealFft) {
+  await statFile(path)
   const options = { maxDurationS: MAX_DURATION_S, highestRateHz: HIGHEST_RATE_HZ[mode], createFft }
-  const recording = await decodeFile(path, options)
-  return { sound: recording.sound, analysis: analyse(recording, { createFft, pitch: { mode } }) }
+  return analyse(await decodeFile(path, options), { createFft, pitch: { mode } })
 }
 
 /** Null when none was given; throws `UnusableReference`, because without it every result would lack what was asked for. */
@@ -78,21 +65,51 @@ async function readReference(call: Call, createFft: CreateRealFft): Promise<Refe
   const audio = await fromFile(referenceAudio, (path) => analyseRecording(path, mode, createFft))
   const labels = await fromFile(textGrid, async (path) => parseReference({ textGrid: await readCapped(path) }))
   const melody = await fromFile(pitch, async (path) => parseReference({ pitch: await readCapped(path) }))
-  const tracked = audio === null ? null : { pitch: audio.analysis.pitch, mode }
+  const tracked = audio === null ? null : { pitch: audio.pitch, mode }
   return { pitch: null, mode, ...tracked, ...melody, textGrid: labels?.textGrid ?? null }
 }
 
+/** Pipes and devices are never opened: they would be waited for, and cannot be read twice. */
+async function statFile(path: string) {
+  const found = await stat(path)
+  if (found.isFile()) return found
+  const what = found.isDirectory() ? 'a folder' : 'a pipe or a device, not a file'
+  throw new AppError('recording-undecodable', `This is ${what}.`)
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const isOther = code === 'EEXIST' || code === 'ENOTDIR'
+    throw new WrongCall(isOther ? `--out: ${path} is not a folder.` : `--out: ${path}: ${reasonOf(error)}`)
+  }
+}
+
 async function readCapped(path: string): Promise<Uint8Array> {
-  const { size } = await stat(path)
+  const { size } = await statFile(path)
   if (size <= MAX_REFERENCE_BYTES) return readFile(path)
   throw new AppError('reference-invalid', `The file has ${size} bytes, more than ${MAX_REFERENCE_BYTES}.`)
 }
 
+const FILE_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'There is no such file.',
+  ENOTDIR: 'A part of the path is not a folder.',
+  EISDIR: 'This is a folder.',
+  EACCES: 'The file may not be read or written.',
+  EPERM: 'The file may not be read or written.',
+  EROFS: 'Nothing can be written there.',
+  ENOSPC: 'There is no room left to write.',
+  ENAMETOOLONG: 'The name is too long.',
+  ELOOP: 'The link leads nowhere.',
+}
+
 function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT') return 'There is no such file.'
-  if (code === 'EISDIR') return 'This is a folder.'
-  if (code === 'EACCES') return 'The file may not be read or written.'
+  const { code, message, syscall } = error as NodeJS.ErrnoException
+  const known = FILE_ERRORS[code ?? '']
+  if (known !== undefined) return known
+  if (syscall !== undefined) return `The file cannot be read or written (${code}).`
   const appError = toAppError(error, 'analysis-failed', message)
   return appError.detail
 }
@@ -111,4 +128,11 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Whoever reads may stop early, as `head` does: nobody is left to tell anything. */
+function endWithReader(error: NodeJS.ErrnoException): never {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+}
+
+if (import.meta.main) process.stdout.on('error', endWithReader)
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2))

@@ -13,6 +13,7 @@ const STEPS: readonly Step[] = [
   { title: 'format and lint', args: ['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.'] },
   { title: 'types', args: ['node_modules/typescript/bin/tsc'] },
   { title: 'generated documents', args: ['scripts/docs.ts', '--check'] },
+  { title: 'audit of dependencies', args: ['scripts/audit.ts'] },
   { title: 'architecture and unit tests', args: ['--test', '--test-reporter=dot', 'test/unit/**/*.test.ts'] },
 ]
 const STEP_TIMEOUT_MS = 300_000

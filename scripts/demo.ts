@@ -3,15 +3,15 @@
  * it, their progress is shown live from the event stream, and what came out is printed. Exit 1 when a job fails.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, openAsBlob, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { type Client, createClient } from '../src/client/tonewire.ts'
 import { type Config, ConfigError, loadConfig } from '../src/config.ts'
 import { runProcess } from '../src/runtime.ts'
 import { startSystem } from '../src/system.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 import { createBoard } from './demo/board.ts'
-import { type Client, follow, result, upload } from './demo/client.ts'
 import { type DemoResult, formatSummary } from './demo/summary.ts'
 
 const RECORDINGS = new URL('../examples/recordings/', import.meta.url).pathname
@@ -52,7 +52,7 @@ async function demo({ signal, release }: { signal: AbortSignal; release: AbortSi
   const system = await startSystem(config, logger, runtime)
   console.log(`Tonewire is running: ${system.url}\n`)
   try {
-    const outcomes = await pushAll({ url: system.url, key })
+    const outcomes = await pushAll(createClient({ url: system.url, key }))
     console.log(formatSummary(outcomes, process.stdout))
     if (outcomes.some(({ status }) => status !== 'completed')) process.exitCode = 1
   } finally {
@@ -78,14 +78,16 @@ async function push(client: Client, file: string, show: Show): Promise<DemoResul
   const startedAt = performance.now()
   let last = { status: 'uploading', progress: 0, message: 'Uploading' }
   try {
-    const { job_id: jobId, event_cursor: cursor } = await upload(client, file)
-    for await (const { data } of follow(client, jobId, cursor)) {
-      last = { ...data, message: data.error?.detail ?? data.message }
+    const recording = await openAsBlob(file)
+    const { job_id: jobId, event_cursor: cursor } = await client.upload(recording, { filename: name })
+    for await (const { data } of client.follow(jobId, { cursor })) {
+      const { status = last.status, progress = last.progress, message = last.message } = data
+      last = { status, progress, message: data.error?.detail ?? message }
       show(last)
     }
     const seconds = (performance.now() - startedAt) / 1000
     if (last.status !== 'completed') return { name, status: last.status, reason: last.message }
-    return { name, status: 'completed', seconds, result: await result(client, jobId) }
+    return { name, status: 'completed', seconds, result: (await client.result(jobId)) as never }
   } catch (error) {
     show({ ...last, status: 'failed', message: (error as Error).message })
     return { name, status: 'failed', reason: (error as Error).message }

@@ -1,10 +1,15 @@
 /**
- * Writes the documents that are made from code: the environment, `.env.example` and the problems. With `--check` it
+ * Writes the documents that are made from code: the environment, `.env.example`, the problems, and copies
+ * of the API's and the queues' descriptions. With `--check` it
  * writes nothing and fails when one of them is not up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { environmentSchema, propertiesOf } from '../src/config.ts'
-import { ERRORS } from '../src/domain/errors.ts'
+import { ERROR_HELP } from '../src/domain/error-help.ts'
+import { ERRORS, type ErrorCode } from '../src/domain/errors.ts'
+import { describeQueues } from '../src/http/asyncapi.ts'
+import { describeApi } from './docs/describe-api.ts'
+import { resultDocument } from './result-document.ts'
 
 interface Rule {
   readonly type?: string
@@ -16,10 +21,14 @@ interface Rule {
   readonly examples?: readonly string[]
 }
 
+const openapi = `${JSON.stringify(await describeApi(), undefined, 2)}\n`
 const DOCUMENTS = {
   'docs/environment.md': environmentTable,
   '.env.example': environmentExample,
   'docs/problems.md': problemTable,
+  'docs/results.md': resultDocument,
+  'docs/openapi.json': () => openapi,
+  'docs/asyncapi.json': () => `${JSON.stringify(describeQueues(), undefined, 2)}\n`,
 }
 
 const check = process.argv.includes('--check')
@@ -58,17 +67,17 @@ function environmentExample(): string {
 function problemTable(): string {
   const rows = Object.entries(ERRORS).map(
     ([code, { status, title, retry }]) =>
-      `| \`${code}\` | ${status} | ${title} | ${retry === 'later' ? 'yes' : 'no'} |`,
+      `| \`${code}\` | ${status} | ${title} | ${ERROR_HELP[code as ErrorCode]} | ${retry === 'later' ? 'yes' : 'no'} |`,
   )
   return [
     '# Problems',
     '',
     'Every answer that is an error is `application/problem+json` (RFC 9457) with `type`, `title`, `status`, `detail`,',
     '`code` and `request_id`; 429 and 503 carry `Retry-After`. A failed job carries its `code` in `error`, with the',
-    '`stage` it failed in. Made from `src/domain/errors.ts`.',
+    '`stage` it failed in. Made from `src/domain/errors.ts` and `error-help.ts`.',
     '',
-    '| code | status | title | worth trying again |',
-    '|---|---|---|---|',
+    '| code | status | title | when it happens, and what to do | worth trying again |',
+    '|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n')

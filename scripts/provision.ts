@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { provision, queueNamesOf } from '../infra/provision.ts'
-import { type Config, loadConfig } from '../src/config.ts'
+import { type Config, loadConfig, parseOrigins } from '../src/config.ts'
 import type { Log } from '../src/ports.ts'
 import { createSqsClient } from '../src/queues/sqs-client.ts'
 import { createS3Client } from '../src/storage/object-store.ts'
@@ -25,10 +25,11 @@ async function provisionWhenUp({ awsRegion: region, awsEndpointUrl: endpoint, ..
   const s3 = createS3Client(place)
   const sqs = createSqsClient(place)
   const names = queueNamesOf(settings)
+  const corsOrigins = parseOrigins(settings.corsOrigins)
   const deadline = Date.now() + WAIT_MS
   for (;;) {
     try {
-      return await provision({ s3, sqs, bucket: settings.s3Bucket, names, log })
+      return await provision({ s3, sqs, bucket: settings.s3Bucket, names, corsOrigins, log })
     } catch (error) {
       if (!mayPass(error) || Date.now() > deadline) throw error
       log.warn({ error: String(error) }, 'the endpoint does not answer yet')

@@ -4,6 +4,7 @@
  */
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { camelCase, convert, explain } from './config-values.ts'
 
 const optional = (description: string, options: object = {}) =>
   Type.Optional(Type.String({ minLength: 1, description, ...options }))
@@ -34,6 +35,10 @@ export const environmentSchema = Type.Object({
     pattern: '^https?://',
     examples: ['http://host:4566'],
   }),
+  S3_PUBLIC_ENDPOINT_URL: optional('Where browsers reach S3; by default `AWS_ENDPOINT_URL`, or AWS', {
+    pattern: '^https?://',
+    examples: ['https://files.example'],
+  }),
   S3_BUCKET: text('audio-bucket', 'Bucket of recordings and large results'),
   SQS_QUEUE_URL: optional('The queue of analysis orders; by default looked up by its name', {
     pattern: '^https?://',
@@ -45,12 +50,48 @@ export const environmentSchema = Type.Object({
   }),
   METRICS_TOKEN: optional('Bearer token of `/metrics`, needed when the API is not on loopback'),
   BOOTSTRAP_API_KEYS: optional('Keys made at start if missing: `owner=key[:admin]`, comma separated'),
+  SESSION_SECRET: optional('Signs session cookies; without it a random one, so that sessions end with the process', {
+    pattern: '^.{32,}$',
+    examples: ['at least 32 random characters'],
+  }),
+  JWT_ISSUER: optional("Issuer of your users' access tokens; with `JWT_AUDIENCE` they are taken besides keys", {
+    pattern: '^https?://[^\\s?#]+$',
+    examples: ['https://login.example.com'],
+  }),
+  JWT_AUDIENCE: optional('Audience that an access token must be made for'),
+  JWT_OWNER_CLAIM: text('sub', 'Claim of an access token that names the owner'),
   MAX_UPLOAD_BYTES: integer(200 * 1024 ** 2, 1, 5 * 1024 ** 3, 'Largest recording that is accepted'),
+  UPLOAD_STALL_S: integer(30, 1, 3600, 'Longest silence of a client in the middle of its upload'),
+  UPLOAD_MIN_BYTES_PER_S: integer(1024, 1, 1024 ** 3, 'What a client must send on average; it earns time to be silent'),
+  UPLOAD_MEMORY_BYTES: integer(
+    128 * 1024 ** 2,
+    16 * 1024 ** 2,
+    64 * 1024 ** 3,
+    'Ceiling for the buffered bytes of all uploads of one process; who finds no room waits',
+  ),
   UPLOAD_TIMEOUT_S: integer(900, 1, 86_400, 'Longest time an upload may take'),
+  DIRECT_UPLOAD_TIMEOUT_S: integer(
+    3600,
+    1,
+    86_400,
+    'Longest time an upload straight to S3 may take; each URL is good for 15 minutes of it',
+  ),
+  CORS_ORIGINS: optional('Origins whose pages may call the API and send to S3, comma separated; by default none', {
+    pattern: '^https?://[^/,\\s*]+(\\s*,\\s*https?://[^/,\\s*]+)*$',
+    examples: ['https://app.example,https://www.example'],
+  }),
   MAX_DURATION_S: integer(3600, 1, 86_400, 'Longest recording that is analysed'),
   ANALYSIS_TIMEOUT_S: integer(600, 1, 43_200, 'Longest time one analysis may take'),
+  ANALYSIS_ALLOWED_S3_PREFIXES: optional(
+    'Where orders may name TextGrids and pitch files of any owner: places in `S3_BUCKET`, each with a slash at its end, comma separated',
+    {
+      pattern: '^s3://[^/,\\s]+/([^,]+/)?(\\s*,\\s*s3://[^/,\\s]+/([^,]+/)?)*$',
+      examples: ['s3://audio-bucket/lessons/'],
+    },
+  ),
   ANALYSIS_THREADS: integer(0, 0, 256, 'Analysis threads of one process; 0 is one per core'),
   FORWARD_CONCURRENCY: integer(100, 1, 1000, 'Jobs one forwarder handles at once'),
+  FORWARD_WINDOW: integer(1000, 1, 1_000_000, 'Jobs unfinished in SQS above which the forwarder holds back'),
   RECORD_CONCURRENCY: integer(20, 1, 1000, 'Results one recorder handles at once'),
   RECONCILE_INTERVAL_S: Type.Number({
     default: 5,
@@ -71,6 +112,48 @@ export const environmentSchema = Type.Object({
     description: 'A job in SQS untouched for this long is looked at, and sent again when the queues are empty',
   }),
   MAX_JOB_AGE_S: integer(86_400, 1, 30 * 86_400, 'Age at which an unfinished job ends as failed'),
+  SWEEP_INTERVAL_S: Type.Number({
+    default: 3600,
+    minimum: 0.05,
+    maximum: 7 * 86_400,
+    description: 'Pause between two sweeps for objects without a row and rows without an object',
+  }),
+  RETENTION_DAYS: integer(
+    90,
+    0,
+    36_500,
+    'Days after which an ended job loses its recording, its result and what is personal; 0 is never',
+  ),
+  CALLBACK_ALLOW_LOOPBACK: Type.Union([Type.Literal('true'), Type.Literal('false')], {
+    default: 'false',
+    description: 'For tests only: a `callback_url` may be http and point to this machine',
+  }),
+  RATE_LIMIT_REQUESTS_PER_S: integer(
+    1000,
+    0,
+    1_000_000,
+    'Requests per second of one owner, ten seconds’ worth at once; 0 is no limit',
+  ),
+  RATE_LIMIT_BYTES_PER_S: integer(
+    512 * 1024 ** 2,
+    0,
+    1024 ** 4,
+    'Uploaded bytes per second of one owner, a minute’s worth at once; 0 is no limit',
+  ),
+  MAX_UPLOADS_PER_OWNER: integer(500, 0, 100_000, 'Uploads of one owner at once; 0 is no limit'),
+  MAX_UNFINISHED_JOBS_PER_OWNER: integer(10_000, 0, 1_000_000, 'Unfinished jobs of one owner; 0 is no limit'),
+  HEADERS_TIMEOUT_S: integer(15, 1, 300, 'Time a client has for the headers of a request'),
+  KEEP_ALIVE_S: integer(
+    75,
+    1,
+    3600,
+    'How long an idle connection is kept; longer than the load balancer keeps its own',
+  ),
+  MAX_CONNECTIONS: integer(10_000, 0, 1_000_000, 'Connections of one process; 0 is no limit'),
+  TRUST_PROXY: optional(
+    'Proxies whose `x-forwarded-` headers count: how many there are, or their addresses, comma separated; by default none',
+    { pattern: '^([1-9][0-9]?|[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:/]*(\\s*,\\s*[0-9A-Fa-f.:/]+)*)$', examples: ['1'] },
+  ),
   STOP_TIMEOUT_S: integer(25, 1, 3600, 'Time to finish what is held when stopping; then it is given back'),
   DATA_DIR: text('.data', 'Folder of the embedded stores'),
 })
@@ -104,6 +187,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     if (given !== undefined && !Value.Check(schema, value)) problems.push(`${name}: ${explain(schema, given)}`)
   }
   problems.push(...problemsOfKeys(config.bootstrapApiKeys as string | undefined))
+  if ((config.jwtIssuer === undefined) !== (config.jwtAudience === undefined)) {
+    problems.push('JWT_ISSUER and JWT_AUDIENCE: one is set without the other')
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   return config as Config
 }
@@ -124,6 +210,16 @@ export function parseBootstrapKeys(list: string | undefined): BootstrapKey[] {
   })
 }
 
+/** The places of `ANALYSIS_ALLOWED_S3_PREFIXES`. */
+export function parseAllowedPrefixes(list: string | undefined): string[] {
+  return splitList(list)
+}
+
+/** The origins of `CORS_ORIGINS`, as browsers write them. */
+export function parseOrigins(list: string | undefined): string[] {
+  return splitList(list).map((origin) => URL.parse(origin)?.origin ?? origin)
+}
+
 /** Every variable with its schema, in the order of the documentation. */
 export function propertiesOf(schema: TObject): [string, TSchema & { default?: unknown; description?: string }][] {
   return Object.entries(schema.properties)
@@ -141,29 +237,4 @@ function splitList(list: string | undefined): string[] {
     .split(',')
     .map((entry) => entry.trim())
     .filter((entry) => entry !== '')
-}
-
-function convert(schema: TSchema, given: string): unknown {
-  const { type } = schema as { type?: string }
-  if (type !== 'integer' && type !== 'number') return given
-  return /^-?\d+(\.\d+)?$/.test(given.trim()) ? Number(given) : given
-}
-
-function explain(schema: TSchema, given: string): string {
-  const rule = schema as {
-    type?: string
-    minimum?: number
-    maximum?: number
-    pattern?: string
-    examples?: string[]
-    anyOf?: { const: string }[]
-  }
-  const shown = given.length > 40 ? `${given.slice(0, 40)}…` : given
-  if (rule.anyOf) return `"${shown}" is none of ${rule.anyOf.map((option) => option.const).join(', ')}`
-  if (rule.examples) return `does not look like ${rule.examples[0]}`
-  return `"${shown}" is not ${rule.type === 'integer' ? 'a whole number' : 'a number'} from ${rule.minimum} to ${rule.maximum}`
-}
-
-function camelCase(name: string): string {
-  return name.toLowerCase().replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 }

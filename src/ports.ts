@@ -1,22 +1,44 @@
 /** What Tonewire needs from outside, as small interfaces. Each has one real adapter and one in-memory twin. */
 import type { Readable } from 'node:stream'
+import type { Role } from './domain/api-key.ts'
 import type { LogPosition } from './domain/cursor.ts'
-import type { AppError } from './domain/errors.ts'
+import type { AppError, ErrorCode } from './domain/errors.ts'
 import type { Job, JobError, JobStatus, Priority, Route, UnfinishedStatus } from './domain/job.ts'
+import type { JobPlace } from './domain/job-cursor.ts'
 import type { ProgressEvent } from './domain/progress-event.ts'
 import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
+import type { CallbackSender, DeliveryStore, OwnerSecretStore } from './ports/deliveries.ts'
+import type { Announced, DirectUploads, UploadFactStore } from './ports/direct-uploads.ts'
+import type { Formatter } from './ports/formatter.ts'
+import type { Limits } from './ports/limits.ts'
+import type { ObjectStore } from './ports/object-store.ts'
+import type { ReferenceChecker } from './ports/reference-checker.ts'
+import type { InspectHead, Sniff } from './ports/sniff.ts'
+import type { OwnerDeletionStore, RetentionStore, SweepStore } from './ports/upkeep.ts'
 
 export interface Ports {
   readonly jobs: JobStore
   readonly keys: KeyStore
   readonly tokens: TokenStore
   readonly objects: ObjectStore
+  readonly directUploads: DirectUploads
+  readonly uploadFacts: UploadFactStore
   readonly jobQueue: JobQueue
   readonly analysisQueue: MessageQueue
   readonly resultQueue: MessageQueue
   readonly progress: ProgressLog
   readonly analyser: Analyser
+  readonly formatter: Formatter
+  readonly deliveries: DeliveryStore
+  readonly ownerSecrets: OwnerSecretStore
+  readonly callbackSender: CallbackSender
+  readonly limits: Limits
+  readonly sweeps: SweepStore
+  readonly retention: RetentionStore
+  readonly ownerDeletions: OwnerDeletionStore
   readonly sniff: Sniff
+  readonly inspectHead: InspectHead
+  readonly referenceChecker: ReferenceChecker
   readonly metrics: Metrics
   readonly log: Log
 }
@@ -50,8 +72,12 @@ export interface NewJob {
   readonly callbackUrl: string | null
   readonly notBefore: Date | null
   readonly traceparent: string | null
+  /** At most 255 characters; of an owner's jobs one holds it, for 24 h unless its upload breaks. Default null. */
+  readonly idempotencyKey?: string | null
   /** Seconds until an upload that has not ended counts as broken off. */
   readonly uploadTimeoutS: number
+  /** Of a recording that goes straight to the object store. */
+  readonly announced?: Announced
 }
 
 /** One guarded step of one job: applied only when the row has this attempt and an earlier status. */
@@ -66,6 +92,8 @@ export interface StatusChange {
   readonly sizeBytes?: number
   readonly sha256?: string
   readonly durationS?: number
+  /** With `stored`, where the recording lies elsewhere, or is of another type, than was thought when the row was made. */
+  readonly recording?: { readonly objectKey: string; readonly contentType: string }
   /** With `failed`. The stage is the status the row is in when the change is applied. */
   readonly error?: Omit<JobError, 'stage'>
   /** With `completed`. */
@@ -80,6 +108,17 @@ export interface Advanced {
   readonly moved: boolean
   /** The row as it is now; undefined when there is no such job. */
   readonly job: Job | undefined
+}
+
+export interface JobFilter {
+  /** Any of these; without it any status. */
+  readonly statuses?: readonly JobStatus[]
+  readonly tokenId?: string
+  /** A part of the filename or the token's id, or the beginning of the job's, in any case; nothing in it is special. */
+  readonly q?: string
+  readonly limit: number
+  /** Only jobs that come after this one in the list, which need not exist any more. */
+  readonly cursor?: JobPlace
 }
 
 export interface HopCount {
@@ -99,13 +138,28 @@ export interface StalledRules {
 
 /** Rows of jobs: the truth. Every method throws `database-unavailable` when the database cannot be reached. */
 export interface JobStore {
-  /** Inserts an `uploading` row of attempt 1. */
+  /**
+   * Inserts an `uploading` row of attempt 1; a repeat answers with the row of the first call. When another job of the
+   * owner holds the `idempotencyKey`, that job is answered, and nothing is made: its `jobId` is not the one asked for.
+   * The key is let go by the end of a job that was still `uploading`, and after 24 h when a new job asks for it.
+   */
   create(job: NewJob): Promise<Job>
   find(jobId: string): Promise<Job | undefined>
   /** The rows of these jobs, in no order; unknown ids are left out. */
   findMany(jobIds: readonly string[]): Promise<Job[]>
   /** Applies each change at most once, in one statement for all, and answers in the order of the changes. */
   advance(changes: readonly StatusChange[]): Promise<Advanced[]>
+  /**
+   * Starts the next attempt of a job that failed in this one with a `retryable` error: `stored`, as if just uploaded,
+   * its age and its waiting counted from now. Moves at most once per attempt, however many ask, and never once purged.
+   */
+  restart(jobId: string, attempt: number): Promise<Advanced>
+  /** An owner's jobs, newest first. */
+  list(owner: string, filter: JobFilter): Promise<Job[]>
+  /** How many rows are `forwarded` or `analysing`; counts no further than `limit`. */
+  countInFlight(limit: number): Promise<number>
+  /** How many of the owner's rows are unfinished; counts no further than `atMost`. */
+  countUnfinished(owner: string, atMost: number): Promise<number>
   /** The result of a completed job. */
   findResult(jobId: string): Promise<StoredResult | undefined>
   /**
@@ -114,7 +168,7 @@ export interface JobStore {
    * its time has passed once more (a growing delay per row).
    */
   claimStalled(rules: StalledRules): Promise<Job[]>
-  /** Unfinished rows that could have begun longer ago than this: made then, and not held back by `notBefore`. */
+  /** Unfinished rows whose attempt could have begun longer ago than this: made then, and not held back by `notBefore`. */
   findOlderThan(ageS: number, limit: number): Promise<Job[]>
   /** How many rows are in each status, and how old the oldest is. */
   countByStatus(): Promise<HopCount[]>
@@ -125,48 +179,59 @@ export interface JobStore {
 export interface ApiKey {
   readonly keyId: string
   readonly owner: string
-  readonly role: 'user' | 'admin'
+  readonly role: Role
+  /** Null: it does not end by itself. */
+  readonly expiresAt: Date | null
 }
 
-/** API keys by the SHA-256 of their text (hex); the text itself is never kept. */
+/** A key as an operator sees it. */
+export interface KeyRecord extends ApiKey {
+  readonly name: string
+  readonly createdAt: Date
+  readonly revokedAt: Date | null
+  /** To a minute. */
+  readonly lastUsedAt: Date | null
+}
+
+export interface NewKey {
+  readonly owner: string
+  readonly role: Role
+  readonly keyHash: string
+  readonly name: string
+  readonly expiresAt?: Date | null
+}
+
+/** API keys by the SHA-256 of their text (hex); the text itself is never kept. A revoked or expired key is not found. */
 export interface KeyStore {
   findByHash(keyHash: string): Promise<ApiKey | undefined>
-  /** Makes the key unless one with this hash exists. */
-  ensure(key: { owner: string; role: ApiKey['role']; keyHash: string; name: string }): Promise<void>
+  findById(keyId: string): Promise<ApiKey | undefined>
+  /** Makes the key unless one with this hash exists, even a revoked one. */
+  ensure(key: NewKey): Promise<void>
+  create(key: NewKey): Promise<KeyRecord>
+  /** Newest first, revoked and expired ones too; those after the key `after`. */
+  list(page: {
+    readonly owner: string | undefined
+    readonly after: string | undefined
+    readonly limit: number
+  }): Promise<KeyRecord[]>
+  /** A repeat says `revoked` again. The last live admin key stays, also when several are revoked at once. */
+  revoke(keyId: string): Promise<'revoked' | 'unknown' | 'last-admin'>
+  /** Notes that the key is in use; at most once a minute is anything written. */
+  touch(keyId: string): Promise<void>
 }
 
 /** Where the reference material of tokens lies. */
 export interface TokenStore {
-  /** Makes the token or adds to it: a kind that comes with null stays as it was. At least one is needed. */
+  /**
+   * Makes the token, or changes it: with a recording it is replaced whole, since labels and pitch belong to the recording
+   * they were made for; without one a kind that comes with null stays as it was. At least one kind is needed.
+   */
   put(owner: string, tokenId: string, keys: ReferenceKeys): Promise<TokenReference>
   find(owner: string, tokenId: string): Promise<TokenReference | undefined>
   /** By `tokenId`, those after `after`. */
   list(owner: string, page: { readonly after: string | undefined; readonly limit: number }): Promise<TokenReference[]>
   /** False when there was none. Jobs made before keep what they were made with. */
   remove(owner: string, tokenId: string): Promise<boolean>
-}
-
-// ---------------------------------------------------------------- objects
-
-/** Objects in one bucket. Throws `storage-unavailable` when it cannot be reached. */
-export interface ObjectStore {
-  /**
-   * Streams an object in, never holding it whole. Fails with the body's own error when the body fails, or when the
-   * signal aborts; either way nothing is left behind: no object, no parts.
-   */
-  put(key: string, body: Readable, options: { contentType: string; signal: AbortSignal }): Promise<void>
-  /** Writes a small object whole, replacing what was there. */
-  putBytes(key: string, bytes: Uint8Array, contentType: string): Promise<void>
-  /** Streams an object out; throws `object-not-found`. */
-  get(key: string, signal?: AbortSignal): Promise<Readable>
-  /** Also succeeds when there is no such object. */
-  delete(key: string): Promise<void>
-  /** `s3://bucket/key` of a key. */
-  urlOf(key: string): string
-  /** The key of an `s3://` URL of this bucket; undefined for any other. */
-  keyOf(url: string): string | undefined
-  /** Resolves when the bucket can be reached. */
-  check(): Promise<void>
 }
 
 // ---------------------------------------------------------------- queues
@@ -195,8 +260,17 @@ export interface JobQueue {
    * Throws `queue-unavailable` within a bounded time.
    */
   add(entries: readonly QueuedJob[]): Promise<void>
-  /** A final error (`retry: never`) is not tried again; any other is, with backoff, until the attempts are used up. */
-  consume(handler: (entry: QueuedJob) => Promise<void>, options: ConsumeOptions): Promise<void>
+  /**
+   * A final error (`retry: never`) is not tried again; any other is, with backoff, until the attempts are used up.
+   * With `room` no more jobs are started than it answered last: while that is 0, or it fails, the others wait in their
+   * order, use up no attempts, and it is asked again within half a second.
+   */
+  consume(
+    handler: (entry: QueuedJob) => Promise<void>,
+    options: ConsumeOptions & { readonly room?: () => Promise<number> },
+  ): Promise<void>
+  /** Takes a waiting job out. One that runs, or is not there, is left alone. Throws as `add` does. */
+  remove(jobId: string, attempt: number): Promise<void>
   /** How many wait (also for their time or a retry) and how many run. */
   counts(): Promise<{ waiting: number; active: number }>
 }
@@ -273,33 +347,30 @@ export interface ProgressLog {
   read(owner: string, after: LogPosition): Promise<LogSlice>
   /** Calls the listener for each new entry until the returned function is called. */
   subscribe(owner: string, listener: LogListener): Promise<() => void>
+  /** Drops an owner's log, and what is known of these jobs of theirs. */
+  forget(owner: string, jobIds: readonly string[]): Promise<void>
   /** Resolves when the log can be reached. */
   check(): Promise<void>
 }
 
 // ---------------------------------------------------------------- analysis
 
-/** The container or codec that the first bytes of a file announce. */
-export interface SniffedAudio {
-  /** Such as `wav`, `mp3`, `flac`, `ogg`, `webm`, `mp4`. */
-  readonly format: string
-  readonly contentType: string
-  /** With the dot, for the object's key. */
-  readonly extension: string
-}
-
-/** Tells audio (and video containers, which may hold audio) by its first 64 bytes or more; undefined for anything else. */
-export type Sniff = (firstBytes: Uint8Array) => SniffedAudio | undefined
-
 /** What the recording is compared with: the bytes of files, and a recording only where its pitch is not known yet. */
 export interface AnalysisReference {
   readonly textGrid: Uint8Array | null
   /** A pitch file as a teacher gave it. */
   readonly pitch: Uint8Array | null
-  /** The pitch track of the reference recording as an earlier analysis computed it. */
+  /** The pitch track of the reference recording as an earlier analysis, of the same mode, computed it. */
   readonly computedPitch: Uint8Array | null
   /** Read only when there is neither. */
   readonly audio: Readable | null
+  /** Why none of it can be used: the recording is analysed without, and the result says so. */
+  readonly fault?: ReferenceFault | null
+}
+
+export interface ReferenceFault {
+  readonly code: ErrorCode
+  readonly detail: string
 }
 
 export interface AnalysisJob {
@@ -317,11 +388,16 @@ export interface AnalysisOutcome {
   readonly durationS: number
   /** The result as JSON, made in the analysis thread. */
   readonly result: string
-  /** The reference recording's pitch track (CSV), when this analysis had to compute it. */
-  readonly computedPitch?: string
+  /** The reference recording's pitch track (src/analysis/kept-track.ts), when this analysis had to compute it. */
+  readonly computedPitch?: Uint8Array
+  /** Why the reference could not be used; the result has the reason `reference-unusable` then. */
+  readonly referenceFault?: ReferenceFault
 }
 
 /** The analysis engine on threads of its own. Throws final errors for recordings it cannot read. */
 export interface Analyser {
+  /** How recordings are tracked, the learners' and their references alike. */
+  readonly mode: 'robust' | 'praat'
+  /** Takes over the streams: whatever happens, they are read to their end or destroyed. */
   analyse(job: AnalysisJob): Promise<AnalysisOutcome>
 }

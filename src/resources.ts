@@ -5,22 +5,38 @@
 import { availableParallelism } from 'node:os'
 import { provision, queueNameIn, queueNamesOf } from '../infra/provision.ts'
 import { type QueueTopology, TOPOLOGY } from '../infra/topology.ts'
-import type { Config } from './config.ts'
+import { createCallbackSender } from './callbacks/callback-sender.ts'
+import { type Config, parseOrigins } from './config.ts'
+import { createLazily, type Lazily, withGetters } from './lazily.ts'
 import { createAnalysisPool } from './media/analysis-pool.ts'
+import { createFormatPool } from './media/format-pool.ts'
+import { inspectHead } from './media/inspect-head.ts'
+import { createReferenceChecker } from './media/reference-checker.ts'
 import { sniffAudio } from './media/sniff.ts'
+import type { LimitRules } from './ports/limits.ts'
 import type { Log, Ports } from './ports.ts'
 import { createJobQueue } from './queues/job-queue.ts'
 import { createNamedQueue } from './queues/named-queue.ts'
 import { createProgressLog } from './queues/progress-log.ts'
+import { createRateLimits } from './queues/rate-limits.ts'
 import { createConnectRedis } from './queues/redis.ts'
 import { createSqsClient } from './queues/sqs-client.ts'
 import { type DatabaseSource, openDatabase } from './storage/database.ts'
+import { createDeliveryStore } from './storage/delivery-store.ts'
+import { createDirectUploads } from './storage/direct-uploads.ts'
 import { createGatheringJobStore } from './storage/gathering-job-store.ts'
 import { createJobStore } from './storage/job-store.ts'
 import { createKeyStore } from './storage/key-store.ts'
+import { createMemoryBudget } from './storage/memory-budget.ts'
 import { migrateDatabase } from './storage/migrate.ts'
 import { createObjectStore, createS3Client } from './storage/object-store.ts'
+import { createOwnerDeletionStore } from './storage/owner-deletion-store.ts'
+import { createOwnerSecretStore } from './storage/owner-secret-store.ts'
+import { createRetentionStore } from './storage/retention-store.ts'
+import { createSweepStore } from './storage/sweep-store.ts'
 import { createTokenStore } from './storage/token-store.ts'
+import { createUploadFactStore } from './storage/upload-fact-store.ts'
+import { callbackGauge } from './telemetry/callback-gauge.ts'
 import { pipelineGauges } from './telemetry/gauges.ts'
 import { createMetrics, type MetricsRegistry } from './telemetry/metrics.ts'
 
@@ -45,14 +61,11 @@ export interface Resources {
   close(): Promise<void>
 }
 
-/** Opens a value on first use, and closes it with all the others. */
-type Lazily = <T>(open: () => T, close?: (opened: T) => unknown) => () => T
-
 export function openResources(config: Config, places: Places, log: Log): Resources {
   const { lazily, closeAll } = createLazily()
   const metrics = createMetrics()
   const stores = openStores(config, places, log, lazily)
-  const queues = openQueues(config, places, log, lazily)
+  const queues = openQueues(config, places, log, lazily, metrics)
   const analysisThreads = config.analysisThreads || availableParallelism()
   const analyser = lazily(
     () =>
@@ -63,7 +76,18 @@ export function openResources(config: Config, places: Places, log: Log): Resourc
       }),
     (pool) => pool.close(),
   )
-  const ports = withGetters({ ...stores.ports, ...queues.ports, analyser }, { sniff: sniffAudio, metrics, log })
+  const formatter = lazily(
+    () => createFormatPool({ onThreadError: (err) => log.warn({ err }, 'formatting thread died') }),
+    (pool) => pool.close(),
+  )
+  const referenceChecker = lazily(
+    () => createReferenceChecker(),
+    (checker) => checker.close(),
+  )
+  const ports = withGetters(
+    { ...stores.ports, ...queues.ports, referenceChecker, analyser, formatter },
+    { sniff: sniffAudio, inspectHead, metrics, log },
+  )
   const messageQueues = {
     [TOPOLOGY.analysisQueue.name]: { depth: () => ports.analysisQueue.depth() },
     [TOPOLOGY.resultQueue.name]: { depth: () => ports.resultQueue.depth() },
@@ -71,6 +95,7 @@ export function openResources(config: Config, places: Places, log: Log): Resourc
   const jobs = { countByStatus: () => ports.jobs.countByStatus() }
   const jobQueue = { counts: () => ports.jobQueue.counts() }
   for (const source of pipelineGauges({ jobs, jobQueue, messageQueues })) metrics.addGauges(source)
+  metrics.addGauges(callbackGauge({ oldestPendingAgeS: () => ports.deliveries.oldestPendingAgeS() }))
   return {
     ports,
     metrics,
@@ -82,6 +107,7 @@ export function openResources(config: Config, places: Places, log: Log): Resourc
         sqs: queues.sqs(),
         bucket: config.s3Bucket,
         names: queueNamesOf(config),
+        corsOrigins: parseOrigins(config.corsOrigins),
         log,
       })),
     close: closeAll,
@@ -100,11 +126,41 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
   const jobs = lazily(() => createGatheringJobStore(createJobStore(database())))
   const keys = lazily(() => createKeyStore(database()))
   const tokens = lazily(() => createTokenStore(database()))
-  const objects = lazily(() => createObjectStore(s3(), config.s3Bucket))
-  return { database, s3, ports: { jobs, keys, tokens, objects } }
+  const deliveries = lazily(() => createDeliveryStore(database()))
+  const ownerSecrets = lazily(() => createOwnerSecretStore(database()))
+  const sweeps = lazily(() => createSweepStore(database()))
+  const retention = lazily(() => createRetentionStore(database()))
+  const ownerDeletions = lazily(() => createOwnerDeletionStore(database()))
+  const callbackSender = lazily(
+    () => createCallbackSender({ allowLoopback: config.callbackAllowLoopback === 'true' }),
+    (sender) => sender.close(),
+  )
+  const budget = createMemoryBudget(config.uploadMemoryBytes)
+  const publicEndpoint = config.s3PublicEndpointUrl
+  const objects = lazily(() => createObjectStore(s3(), config.s3Bucket, { budget, publicEndpoint }))
+  const directUploads = lazily(() => createDirectUploads(s3(), config.s3Bucket, publicEndpoint))
+  const uploadFacts = lazily(() => createUploadFactStore(database()))
+  return {
+    database,
+    s3,
+    ports: {
+      jobs,
+      keys,
+      tokens,
+      deliveries,
+      ownerSecrets,
+      callbackSender,
+      sweeps,
+      retention,
+      ownerDeletions,
+      objects,
+      directUploads,
+      uploadFacts,
+    },
+  }
 }
 
-function openQueues(config: Config, places: Places, log: Log, lazily: Lazily) {
+function openQueues(config: Config, places: Places, log: Log, lazily: Lazily, metrics: MetricsRegistry) {
   const connect = createConnectRedis(places.redisUrl, log)
   const sqs = lazily(
     () => createSqsClient(awsOptions(config, places)),
@@ -124,10 +180,26 @@ function openQueues(config: Config, places: Places, log: Log, lazily: Lazily) {
       () => createProgressLog({ connect, prefix: 'tonewire', log }),
       (opened) => opened.close(),
     ),
+    limits: lazily(
+      () => createRateLimits({ connect, prefix: 'tonewire', rules: limitRulesOf(config), log, metrics }),
+      (opened) => opened.close(),
+    ),
     analysisQueue: queue(TOPOLOGY.analysisQueue, config.sqsQueueUrl),
     resultQueue: queue(TOPOLOGY.resultQueue, config.sqsResultQueueUrl),
   }
   return { sqs, ports }
+}
+
+/** Seconds whose worth a full bucket holds: short bursts pass. */
+const REQUEST_BURST_S = 10
+const BYTE_BURST_S = 60
+
+function limitRulesOf(config: Config): LimitRules {
+  return {
+    requests: { perS: config.rateLimitRequestsPerS, burstS: REQUEST_BURST_S },
+    bytes: { perS: config.rateLimitBytesPerS, burstS: BYTE_BURST_S },
+    maxUploads: config.maxUploadsPerOwner,
+  }
 }
 
 /** The embedded endpoint takes any credentials; a real one's come from the environment, a profile or a role. */
@@ -138,40 +210,4 @@ function awsOptions(config: Config, { awsEndpointUrl, embeddedAws }: Places) {
     ...(awsEndpointUrl === undefined ? {} : { endpoint: awsEndpointUrl }),
     ...credentials,
   }
-}
-
-function createLazily(): { lazily: Lazily; closeAll: () => Promise<void> } {
-  const closers: (() => unknown)[] = []
-  const lazily: Lazily = (open, close = () => {}) => {
-    let opened: { value: ReturnType<typeof open> } | undefined
-    return () => {
-      if (opened === undefined) {
-        const value = open()
-        opened = { value }
-        closers.push(() => close(value))
-      }
-      return opened.value
-    }
-  }
-  const closeAll = async (): Promise<void> => {
-    const failures: unknown[] = []
-    for (const close of closers.splice(0).reverse()) {
-      try {
-        await close()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be closed')
-  }
-  return { lazily, closeAll }
-}
-
-type Getters<T> = { readonly [Name in keyof T]: T[Name] extends () => infer Value ? Value : never }
-
-/** One record of opened things, each opened when its name is first read. */
-function withGetters<T extends Record<string, () => unknown>, U extends object>(openers: T, others: U): Getters<T> & U {
-  const record = { ...others }
-  for (const [name, get] of Object.entries(openers)) Object.defineProperty(record, name, { get, enumerable: true })
-  return record as Getters<T> & U
 }

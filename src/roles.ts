@@ -1,17 +1,24 @@
 /** What a process can be. Each role runs until its signal aborts, and resolves when what it held is settled. */
 import type { FastifyBaseLogger } from 'fastify'
-import { type BootstrapKey, type Config, parseBootstrapKeys } from './config.ts'
+import { type BootstrapKey, type Config, parseAllowedPrefixes, parseBootstrapKeys, parseOrigins } from './config.ts'
+import { hashKey } from './domain/api-key.ts'
+import type { CallbackUrlRules } from './domain/callback-url.ts'
 import { createApp, createOpsApp } from './http/app.ts'
-import { hashKey } from './http/auth.ts'
+import type { AuthOptions } from './http/auth.ts'
 import type { App } from './http/dependencies.ts'
 import type { HealthDependencies } from './http/routes/health.ts'
-import type { Ports } from './ports.ts'
+import type { Ports, QueuedJob } from './ports.ts'
 import { aborted, pause } from './queues/pause.ts'
 import type { Runtime } from './runtime.ts'
 import { analyseRecording } from './services/analyse-recording.ts'
+import { deleteOwners } from './services/delete-owner.ts'
+import { deliverCallbacks } from './services/deliver-callbacks.ts'
 import { forwardJob } from './services/forward-job.ts'
+import { createForwardWindow } from './services/forward-window.ts'
+import { purgeJobs } from './services/purge-jobs.ts'
 import { reconcile } from './services/reconcile.ts'
 import { recordResult } from './services/record-result.ts'
+import { sweepObjects } from './services/sweep-objects.ts'
 import type { MetricsRegistry } from './telemetry/metrics.ts'
 
 export interface RoleContext extends Runtime {
@@ -30,14 +37,9 @@ export type Role = 'api' | WorkerRole
 
 export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void>>> = {
   api: runApi,
-  forward: ({ ports, config, signal, release }) =>
-    ports.jobQueue.consume((entry) => forwardJob(ports, entry), {
-      concurrency: config.forwardConcurrency,
-      signal,
-      release,
-    }),
-  analyse: ({ ports, analysisThreads, signal, release }) =>
-    ports.analysisQueue.consume((message) => analyseRecording(ports, message), {
+  forward: ({ ports, config, signal, release }) => consumeForwards(ports, config, { signal, release }),
+  analyse: ({ ports, config, analysisThreads, signal, release }) =>
+    ports.analysisQueue.consume((message) => analyseRecording(ports, message, analysisOptionsOf(config)), {
       concurrency: analysisThreads,
       signal,
       release,
@@ -50,7 +52,13 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
       release,
       probe: () => ports.jobs.check(),
     }),
-  reconcile: runReconciler,
+  reconcile: (context) => allOf(runReconciler(context), runUpkeep(context), runCallbacks(context)),
+}
+
+function consumeForwards(ports: Ports, config: Config, { signal, release }: Runtime): Promise<void> {
+  const forward = (entry: QueuedJob) => forwardJob(ports, entry)
+  const { send, room } = createForwardWindow(ports, { size: config.forwardWindow, forward })
+  return ports.jobQueue.consume(send, { concurrency: config.forwardConcurrency, signal, release, room })
 }
 
 /** Runs a worker, with its health and figures on OPS_PORT when that is set. */
@@ -66,11 +74,25 @@ export async function runWorker(role: WorkerRole, context: RoleContext): Promise
   }
 }
 
+function analysisOptionsOf({ analysisAllowedS3Prefixes }: Config) {
+  return { allowedPrefixes: parseAllowedPrefixes(analysisAllowedS3Prefixes) }
+}
+
 async function runApi(context: RoleContext): Promise<void> {
   const { config, ports, logger, signal } = context
   const checks = { database: () => ports.jobs.check(), storage: () => ports.objects.check() }
-  const limits = { maxUploadBytes: config.maxUploadBytes, uploadTimeoutS: config.uploadTimeoutS }
-  const app = await createApp({ ...healthOf(context, checks), ports, limits, logger })
+  const app = await createApp({
+    ...healthOf(context, checks),
+    ports,
+    auth: authOptionsOf(config),
+    limits: config,
+    server: config,
+    maxUnfinishedJobs: config.maxUnfinishedJobsPerOwner,
+    logger,
+    callbackRules: callbackRulesOf(config),
+    directUploadTimeoutS: config.directUploadTimeoutS,
+    corsOrigins: parseOrigins(config.corsOrigins),
+  })
   const keys = parseBootstrapKeys(config.bootstrapApiKeys)
   const made = await tryEnsureKeys(context, keys)
   await app.listen({ port: config.port, host: config.host })
@@ -80,6 +102,12 @@ async function runApi(context: RoleContext): Promise<void> {
   if (!made) await ensureKeys(context, keys)
   await aborted(signal)
   await app.close()
+}
+
+function authOptionsOf({ sessionSecret, jwtIssuer, jwtAudience, jwtOwnerClaim }: Config): AuthOptions {
+  const complete = jwtIssuer !== undefined && jwtAudience !== undefined
+  const accessTokens = complete ? { issuer: jwtIssuer, audience: jwtAudience, ownerClaim: jwtOwnerClaim } : undefined
+  return { sessionSecret, accessTokens }
 }
 
 /** While the database is away the API is up, and not ready; its keys are made as soon as it is there. */
@@ -111,6 +139,35 @@ async function runReconciler({ ports, config, signal, logger }: RoleContext): Pr
     }
     await pause(config.reconcileIntervalS * 1000, signal)
   }
+}
+
+/** Beyond the longest upload: what is younger than a day is swept in no case. */
+const SWEEP_MARGIN_S = 3600
+/** Above what a process remembers of a key that has ended. */
+const SETTLE_S = 15
+
+/** Apart from the reconciler: a long sweep must not keep a stalled job waiting. */
+async function runUpkeep({ ports, config, signal, logger }: RoleContext): Promise<void> {
+  const graceS = Math.max(86_400, config.uploadTimeoutS + SWEEP_MARGIN_S)
+  while (!signal.aborted) {
+    try {
+      await deleteOwners(ports, { settleS: SETTLE_S, signal })
+      await purgeJobs(ports, { retentionDays: config.retentionDays, signal })
+      await sweepObjects(ports, { intervalS: config.sweepIntervalS, graceS, signal })
+    } catch (error) {
+      logger.warn({ err: error }, 'upkeep pass broken off')
+    }
+    await pause(Math.min(config.sweepIntervalS, config.reconcileIntervalS) * 1000, signal)
+  }
+}
+
+function callbackRulesOf(config: Config): CallbackUrlRules {
+  return { allowLoopback: config.callbackAllowLoopback === 'true' }
+}
+
+function runCallbacks({ ports, config, signal, release }: RoleContext): Promise<void> {
+  const pollMs = Math.min(1, config.reconcileIntervalS) * 1000
+  return deliverCallbacks(ports, { pollMs }, signal, release)
 }
 
 function healthOf({ config, metrics, signal }: RoleContext, checks: HealthDependencies['checks']): HealthDependencies {

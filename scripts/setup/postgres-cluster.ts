@@ -1,19 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import {
-  accessSync,
-  chownSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { endWithParent } from '../../src/embedded/end-with-parent.ts'
+import { foldersOnPath, isExecutable } from '../../src/embedded/find-program.ts'
 import { findFreePort } from '../../src/embedded/free-port.ts'
 
 export interface PostgresCluster {
@@ -117,20 +108,8 @@ async function end(server: ChildProcess): Promise<void> {
 /** The folder of initdb and postgres; of several versions the newest. */
 function findPrograms(debian = '/usr/lib/postgresql'): string | undefined {
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
-  const folders = [
-    ...versions.map((version) => join(debian, version, 'bin')),
-    ...(process.env.PATH ?? '').split(delimiter),
-  ]
+  const folders = [...versions.map((version) => join(debian, version, 'bin')), ...foldersOnPath()]
   return folders.find((folder) => ['initdb', 'postgres'].every((program) => isExecutable(join(folder, program))))
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 type User = { uid: number; gid: number } | { uid?: never; gid?: never }

@@ -10,15 +10,18 @@ export interface Alignment {
   readonly last: Int32Array
 }
 
-const VOICING_MISMATCH_COST = 2
-const COST_PER_SEMITONE = 0.1
-const MOST_SEMITONES = 6
-/** Of every cell: without it, a detour through cells that fit perfectly would be free. */
-const CELL_COST = 0.4
-const DIAGONAL_WEIGHT = 2
-const STRAIGHT_WEIGHT = 1.15
-/** Half the band's width, as a share of the longer contour. */
-const BAND = 0.2
+/** What steps cost and how far the path may stray. docs/scoring.md tells how they were chosen. */
+export const ALIGNMENT = {
+  /** Of every cell: without it, a detour through cells that fit perfectly would be free. */
+  cell: 2,
+  voicingMismatch: 2,
+  semitone: 0.1,
+  mostSemitones: 6,
+  diagonalWeight: 2,
+  straightWeight: 1.15,
+  /** Half the band's width, as a share of the longer contour. */
+  band: 0.2,
+} as const
 
 const DIAGONAL = 0
 const FROM_REFERENCE = 1
@@ -41,7 +44,7 @@ interface Band {
 
 function createBand(rows: number, columns: number): Band {
   const slope = (columns - 1) / Math.max(1, rows - 1)
-  const half = Math.ceil(Math.max(BAND * Math.max(rows, columns), 2 * slope, 2))
+  const half = Math.ceil(Math.max(ALIGNMENT.band * Math.max(rows, columns), 2 * slope, 2))
   const width = Math.min(columns, 2 * half + 1)
   return { width, lowOf: (i) => Math.max(0, Math.min(columns - width, Math.round(i * slope) - half)) }
 }
@@ -59,9 +62,9 @@ function fill(reference: Float64Array, learner: Float64Array, { width, lowOf }: 
     for (let k = 0; k < width; k++) {
       const j = low + k
       const cost = cellCost(ours, learner[j]!)
-      const diagonal = i === 0 && j === 0 ? 0 : before[j]! + DIAGONAL_WEIGHT * cost
-      const fromReference = before[j + 1]! + STRAIGHT_WEIGHT * cost
-      const fromLearner = here[j]! + STRAIGHT_WEIGHT * cost
+      const diagonal = i === 0 && j === 0 ? 0 : before[j]! + ALIGNMENT.diagonalWeight * cost
+      const fromReference = before[j + 1]! + ALIGNMENT.straightWeight * cost
+      const fromLearner = here[j]! + ALIGNMENT.straightWeight * cost
       const straight = fromReference < fromLearner ? FROM_REFERENCE : FROM_LEARNER
       const best = straight === FROM_REFERENCE ? fromReference : fromLearner
       steps[i * width + k] = diagonal <= best ? DIAGONAL : straight
@@ -76,10 +79,10 @@ function fill(reference: Float64Array, learner: Float64Array, { width, lowOf }: 
 
 function cellCost(ours: number, theirs: number): number {
   const oursVoiced = !Number.isNaN(ours)
-  if (oursVoiced !== !Number.isNaN(theirs)) return CELL_COST + VOICING_MISMATCH_COST
-  if (!oursVoiced) return CELL_COST
+  if (oursVoiced !== !Number.isNaN(theirs)) return ALIGNMENT.cell + ALIGNMENT.voicingMismatch
+  if (!oursVoiced) return ALIGNMENT.cell
   const distance = Math.abs(ours - theirs)
-  return CELL_COST + COST_PER_SEMITONE * (distance < MOST_SEMITONES ? distance : MOST_SEMITONES)
+  return ALIGNMENT.cell + ALIGNMENT.semitone * (distance < ALIGNMENT.mostSemitones ? distance : ALIGNMENT.mostSemitones)
 }
 
 function traceBack(steps: Uint8Array, { width, lowOf }: Band, rows: number, columns: number): Alignment {

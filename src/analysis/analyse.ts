@@ -11,6 +11,7 @@ import { signalToNoiseDb } from './signal-to-noise.ts'
 import type { Sound } from './sound.ts'
 import { quantile, semitonesBetween } from './statistics.ts'
 import { findSyllableNuclei } from './syllables.ts'
+import { outline } from './waveform.ts'
 
 /** A decoded recording. */
 export interface Recording {
@@ -69,7 +70,8 @@ export function analyse(recording: Recording, options: AnalyseOptions): Analysis
   )
   const stretches = intensity && findStretches(intensity, sound.durationS)
   const { clippingRatio, damaged, truePeakDbtp } = recording
-  const result: Analysis = {
+  onProgress(1, 'Measuring intensity')
+  return {
     durationS: sound.durationS,
     codec: recording.codec,
     sampleRateHz: recording.sampleRateHz,
@@ -81,18 +83,18 @@ export function analyse(recording: Recording, options: AnalyseOptions): Analysis
       intensity,
       stretches,
       signalToNoiseDb: intensity && signalToNoiseDb(intensity, pitch),
+      voicedS: pitch.f0Hz.reduce((sum, f0) => sum + (f0 > 0 ? pitch.stepS : 0), 0),
     }),
     loudness: { integratedLufs, truePeakDbtp },
     pitch: { ...pitch, ...describePitch(pitch) },
     intensity,
+    waveform: outline(sound),
     timing: {
       speechS: stretches && soundingS(stretches),
       pauses: stretches ? pausesOf(stretches) : [],
       nucleiS: intensity && findSyllableNuclei(intensity, pitch),
     },
   }
-  onProgress(1, 'The analysis is done')
-  return result
 }
 
 /**

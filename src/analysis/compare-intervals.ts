@@ -53,7 +53,8 @@ function compareInterval(
   const durationRatio = (endS - startS) / (interval.endS - interval.startS)
   const frameAt = (timeS: number) => Math.max(0, Math.round((timeS - model.startS) / model.hopS))
   const statistics = describePairs(pairs, frameAt(interval.startS), frameAt(interval.endS))
-  if (statistics.count * model.hopS < LEAST_FRAMES * 0.01) {
+  const direction = directionOf(model, interval, melody, { startS, endS })
+  if (statistics.count * model.hopS < LEAST_FRAMES * 0.01 || direction === null) {
     return { startS, endS, score: null, pitchRmseSemitones: null, direction: null, durationRatio }
   }
   const { rmse } = statistics
@@ -63,7 +64,7 @@ function compareInterval(
     endS,
     score,
     pitchRmseSemitones: rmse,
-    direction: directionOf(model, interval, melody, { startS, endS }),
+    direction,
     durationRatio,
   }
 }

@@ -6,8 +6,10 @@ import type { AlignedTimes, Comparison, ComparisonComponents } from '../domain/c
 import type { Interval } from '../domain/result.ts'
 import { align } from './align.ts'
 import { compareIntervals } from './compare-intervals.ts'
+import { mapPoints } from './map-points.ts'
 import { describePairs, type MelodyPairs, pairMelodies } from './melody-pairs.ts'
 import { npvi } from './npvi.ts'
+import { excerpt } from './pitch-excerpt.ts'
 import type { PitchContour } from './pitch-file.ts'
 import type { Reference } from './reference.ts'
 import { scoreOf } from './score.ts'
@@ -26,6 +28,8 @@ const HOPS_S = [0.01, 0.02, 0.04]
 const MOST_FRAMES = 8000
 /** Our choice: a narrower range is the unsteadiness of a held tone, and correlates with nothing. */
 const FLAT_SEMITONES = 1
+/** Our choice: beyond, little but the unsteadiness of a voice is left to be widened. */
+const MOST_WIDENING = 4
 /** The index of fewer says more about one long vowel than about rhythm. */
 const LEAST_STRETCHES = 5
 const WARPING_WINDOW_S = 0.4
@@ -46,7 +50,7 @@ export function compare(learner: Imitation, reference: Reference): Comparison {
   if ([model, melody].some(({ voicedFrames }) => voicedFrames * hopS < LEAST_VOICED_FRAMES * HOPS_S[0]!)) {
     return { score: null, reason: 'too-little-voice' }
   }
-  const pairs = pairMelodies(model, melody, align(model.semitones, melody.semitones))
+  const pairs = pairMelodies(model, melody, align(model.semitones, widened(melody, model)))
   const timingRatio = lengthOf(spans[1]) / lengthOf(spans[0])
   const components = componentsOf(pairs, model, melody, timingRatio, npviDifference(ours, theirs))
   const alignment = simplify(momentsOf(pairs, model, melody, spans), hopS)
@@ -59,7 +63,19 @@ export function compare(learner: Imitation, reference: Reference): Comparison {
           melody,
           timingRatio,
         })
-  return { score: scoreOf(components), reason: null, components, alignment, intervals }
+  const points = textGrid === null ? [] : mapPoints(textGrid, alignment, learner.durationS)
+  const referencePitch = excerpt(reference.pitch, spans[0], hopS)
+  return { score: scoreOf(components), reason: null, components, alignment, intervals, points, referencePitch }
+}
+
+/**
+ * The learner's melody with the reference's range, for the alignment alone: time is not to be bent to make good for a
+ * melody that is too wide or too narrow, because the range's own part of the score sees that already.
+ */
+function widened({ semitones, range }: Melody, model: Melody): Float64Array {
+  const factor = Math.max(FLAT_SEMITONES, model.range) / Math.max(FLAT_SEMITONES, range)
+  const bounded = Math.max(1 / MOST_WIDENING, Math.min(MOST_WIDENING, factor))
+  return semitones.map((value) => value * bounded)
 }
 
 function componentsOf(
@@ -103,7 +119,7 @@ function timeWarping(place: Float64Array, hopS: number): number {
 
 /**
  * The path in seconds, from end to end. It is smoothed: steps along one side only, that pitch makes within a vowel, are
- * no change of tempo (known warps are then recovered to 36 ms in 9 of 10 frames, to 48 ms without).
+ * no change of tempo (known warps are then recovered to 21 ms at 9 of 10 moments, to 32 ms without).
  */
 function momentsOf(pairs: MelodyPairs, model: Melody, melody: Melody, spans: readonly [Interval, Interval]) {
   const place = smooth(pairs.place, Math.round(SMOOTHING_S / model.hopS))

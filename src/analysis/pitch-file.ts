@@ -2,11 +2,12 @@
  * An F0 contour from a file: Praat's Pitch and PitchTier in their text forms, or a table `time,f0` (comma, semicolon,
  * tab or blanks between; a header is optional; 0, empty, NaN and `--undefined--` are unvoiced).
  *
- * A PitchTier and a table may leave unvoiced frames out: no voice is assumed between two points that are further apart
- * than 1.5 times the median distance.
+ * A PitchTier and a table are points with straight lines between them (Praat's manual, "PitchTier"). Where they are the
+ * frames of a track they leave the unvoiced ones out: when most lie equally close, no voice is assumed between two that
+ * are further apart than 1.5 times the median distance. Points that somebody placed or stylised lie anyhow.
  */
 import { type PraatReader, readPraatText } from './praat-text.ts'
-import { decodeReferenceText, invalidReference, quoted } from './reference-text.ts'
+import { decodeReferenceText, invalidReference, quoted, readReferenceTime } from './reference-text.ts'
 
 /** F0 on a regular grid; frame i is at `startS + i · stepS`. */
 export interface PitchContour {
@@ -18,12 +19,15 @@ export interface PitchContour {
 
 export const LOWEST_F0_HZ = 30
 export const HIGHEST_F0_HZ = 1000
-/** As long as the longest recording that is taken. */
-export const MAX_CONTOUR_S = 3600
 export const MAX_FRAMES = 720_000
 const MAX_CANDIDATES = 100
 const FINEST_STEP_S = 0.005
-const GAP_STEPS = 1.5
+const COARSEST_STEP_S = 0.01
+const GAP_DISTANCES = 1.5
+/** A track: frames at most so far apart, two in three of them at the median distance give or take a fifth. */
+const TRACK_MEDIAN_S = 0.05
+const TRACK_SHARE = 2 / 3
+const TRACK_SPREAD = 0.2
 
 interface Point {
   readonly timeS: number
@@ -55,10 +59,10 @@ function parsePitch(reader: PraatReader): PitchContour {
   const count = reader.count('The number of frames', MAX_FRAMES)
   const stepS = reader.number('the time step')
   if (!(stepS >= 1e-4 && stepS <= 1)) throw invalidReference(`The time step is ${stepS} s`, reader.line)
-  const startS = readTime(reader.number('the time of the first frame'), reader.line)
+  const startS = readReferenceTime(reader.number('the time of the first frame'), reader.line)
   const ceilingHz = reader.number('the ceiling')
   reader.number('the number of candidates')
-  readTime(startS + Math.max(0, count - 1) * stepS, reader.line)
+  readReferenceTime(startS + Math.max(0, count - 1) * stepS, reader.line)
   const f0Hz: number[] = []
   for (let i = 0; i < count; i++) {
     reader.numberOrNaN('the intensity of a frame')
@@ -89,7 +93,7 @@ function parsePitchTier(reader: PraatReader): Point[] {
 
 function parseTable(text: string): Point[] {
   const points: Point[] = []
-  let columns = { time: 0, f0: 1 }
+  let columns: Columns = { time: 0, f0: 1, secondsPerUnit: 1 }
   let line = 0
   for (let start = 0; start < text.length; ) {
     const end = text.indexOf('\n', start)
@@ -101,7 +105,10 @@ function parseTable(text: string): Point[] {
     const timeS = Number(cells[columns.time] || Number.NaN)
     if (Number.isNaN(timeS) && points.length === 0 && line === 1) columns = columnsOf(cells)
     else if (Number.isNaN(timeS)) throw invalidReference(`There is no time in ${quoted(row)}`, line)
-    else points.push({ timeS: nextTime(timeS, points, line), f0Hz: readF0(cellToF0(cells[columns.f0], line), line) })
+    else {
+      const f0Hz = readF0(cellToF0(cells[columns.f0], line), line)
+      points.push({ timeS: nextTime(timeS * columns.secondsPerUnit, points, line), f0Hz })
+    }
     if (points.length > MAX_FRAMES) throw invalidReference(`There are more than ${MAX_FRAMES} rows`, line)
   }
   if (points.length === 0) throw invalidReference('There is no row with a time and an F0')
@@ -118,12 +125,20 @@ function cellsOf(row: string): string[] {
     .map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'))
 }
 
-/** By their names in the header, else the first two. */
-function columnsOf(header: readonly string[]): { time: number; f0: number } {
+interface Columns {
+  readonly time: number
+  readonly f0: number
+  readonly secondsPerUnit: number
+}
+
+/** By their names in the header, else the first two; a unit in the time's name counts. */
+function columnsOf(header: readonly string[]): Columns {
   const find = (name: RegExp) => header.findIndex((cell) => name.test(cell.toLowerCase()))
-  const time = find(/^(time|t$)/)
-  const f0 = find(/^(f0|pitch|frequency)/)
-  return time >= 0 && f0 >= 0 ? { time, f0 } : { time: 0, f0: 1 }
+  const namedTime = find(/^(time|t$|t[ _([])/)
+  const namedF0 = find(/^(f0|pitch|frequency)/)
+  const [time, f0] = namedTime >= 0 && namedF0 >= 0 ? [namedTime, namedF0] : [0, 1]
+  const isMilliseconds = /(^|[^a-z])(ms|msec|milliseconds?)([^a-z]|$)/i.test(header[time] ?? '')
+  return { time, f0, secondsPerUnit: isMilliseconds ? 0.001 : 1 }
 }
 
 function cellToF0(cell: string | undefined, line: number): number {
@@ -139,37 +154,45 @@ function readF0(value: number, line: number): number {
   throw invalidReference(`An F0 of ${value} Hz is outside ${LOWEST_F0_HZ}–${HIGHEST_F0_HZ} Hz`, line)
 }
 
-function readTime(timeS: number, line: number): number {
-  if (timeS >= 0 && timeS <= MAX_CONTOUR_S) return timeS
-  throw invalidReference(`The time ${timeS} s is outside 0–${MAX_CONTOUR_S} s`, line)
-}
-
 function nextTime(timeS: number, points: readonly Point[], line: number): number {
   const before = points.at(-1)?.timeS
-  if (before === undefined || timeS > before) return readTime(timeS, line)
+  if (before === undefined || timeS > before) return readReferenceTime(timeS, line)
   throw invalidReference(`The time ${timeS} s does not come after the one before, ${before} s`, line)
 }
 
-/** Brings points onto a regular grid with their median distance as its step, by linear interpolation. */
+/** Brings points onto a regular grid of 5 to 10 ms by linear interpolation. */
 function toContour(points: readonly Point[]): PitchContour {
   const startS = points[0]?.timeS ?? 0
-  const distances = Float64Array.from(points.slice(1), ({ timeS }, i) => timeS - points[i]!.timeS).sort()
-  const medianS = distances[distances.length >> 1] ?? 0.01
-  const stepS = Math.max(FINEST_STEP_S, medianS)
+  const spacing = spacingOf(points)
+  const stepS = Math.min(COARSEST_STEP_S, Math.max(FINEST_STEP_S, spacing.medianS))
   const count = points.length === 0 ? 0 : Math.floor((points.at(-1)!.timeS - startS) / stepS + 0.5) + 1
   const f0Hz = new Float64Array(count)
   let at = 0
   for (let i = 0; i < count; i++) {
     const timeS = startS + i * stepS
-    while (at + 1 < points.length && points[at + 1]!.timeS <= timeS) at++
-    f0Hz[i] = f0Between(points[at]!, points[at + 1], timeS, GAP_STEPS * stepS)
+    while (at + 1 < points.length && points[at + 1]!.timeS <= timeS + 1e-9) at++
+    f0Hz[i] = f0Between(points[at]!, points[at + 1], timeS, spacing)
   }
   return { startS, stepS, f0Hz }
 }
 
-/** Between points that are apart, or where one is unvoiced, each holds for half a step of its own. */
-function f0Between(before: Point, after: Point | undefined, timeS: number, gapS: number): number {
-  const reachS = gapS / GAP_STEPS / 2 + 1e-9
+interface Spacing {
+  readonly medianS: number
+  /** Points further apart than this have no voice between them. */
+  readonly gapS: number
+}
+
+function spacingOf(points: readonly Point[]): Spacing {
+  const distances = Float64Array.from(points.slice(1), ({ timeS }, i) => timeS - points[i]!.timeS).sort()
+  const medianS = distances[distances.length >> 1] ?? COARSEST_STEP_S
+  const equal = distances.filter((each) => Math.abs(each - medianS) <= TRACK_SPREAD * medianS)
+  const isTrack = medianS <= TRACK_MEDIAN_S && equal.length >= TRACK_SHARE * distances.length
+  return { medianS, gapS: isTrack ? GAP_DISTANCES * Math.max(FINEST_STEP_S, medianS) : Number.POSITIVE_INFINITY }
+}
+
+/** Between points that are apart, or where one is unvoiced, each holds for half the usual distance. */
+function f0Between(before: Point, after: Point | undefined, timeS: number, { medianS, gapS }: Spacing): number {
+  const reachS = Math.max(FINEST_STEP_S, medianS) / 2 + 1e-9
   const apart = after === undefined || after.timeS - before.timeS > gapS
   if (!apart && before.f0Hz > 0 && after.f0Hz > 0) {
     const share = (timeS - before.timeS) / (after.timeS - before.timeS)

@@ -8,6 +8,7 @@ export const QUALITY_FLAGS = {
   'too-quiet': 'The recording is very quiet: come closer to the microphone or turn its level up.',
   'mostly-silence': 'Most of the recording is silence: start to speak soon after you press record.',
   'too-short': 'The recording is too short to say much about it: record at least one whole word.',
+  'no-voice': 'No voice was found: check that the right microphone is chosen, and speak aloud.',
   'too-noisy': 'There is much noise behind your voice: record in a quieter place, or closer to the microphone.',
   damaged: 'The file is damaged or cut off: only what could be read was analysed.',
 } as const
@@ -22,6 +23,8 @@ const MOSTLY_SILENCE_RATIO = 0.75
 const TOO_SHORT_S = 0.25
 /** Below this, noise is heard in every pause, and voiced consonants begin to be lost in it. */
 const TOO_NOISY_DB = 15
+/** Of what sounds; trackers find a voiced frame here and there in any noise. Speech has more than a third. */
+const NO_VOICE_RATIO = 0.03
 
 export interface Evidence {
   readonly durationS: number
@@ -33,6 +36,8 @@ export interface Evidence {
   readonly intensity: IntensityTrack | null
   readonly stretches: readonly Stretch[] | null
   readonly signalToNoiseDb: number | null
+  /** Seconds with a pitch. */
+  readonly voicedS: number
 }
 
 export function assessQuality(evidence: Evidence): Quality {
@@ -45,6 +50,7 @@ export function assessQuality(evidence: Evidence): Quality {
     'too-quiet': level !== null && level < TOO_QUIET_DB,
     'mostly-silence': silenceRatio !== null && silenceRatio > MOSTLY_SILENCE_RATIO,
     'too-short': durationS < TOO_SHORT_S,
+    'no-voice': speechS !== null && evidence.voicedS < NO_VOICE_RATIO * speechS,
     'too-noisy': signalToNoiseDb !== null && signalToNoiseDb < TOO_NOISY_DB,
     damaged: evidence.damaged,
   }

@@ -1,8 +1,14 @@
 /** The bytes of a reference file as text, and the one way to refuse them. */
 import { AppError } from '../domain/errors.ts'
 
-/** Four minutes of Praat's wordiest form, a Pitch with all its candidates. */
-export const MAX_REFERENCE_BYTES = 16 * 1024 * 1024
+/**
+ * Of one text: an hour of a table or a PitchTier, a minute of Praat's wordiest form (a Pitch with all its candidates).
+ * It is held whole while it is read, and any S3-compatible store takes it in one request.
+ */
+export const MAX_REFERENCE_BYTES = 4 * 1024 * 1024
+
+/** Times are from 0 to this; longer utterances are not compared. */
+export const MAX_REFERENCE_S = 3600
 
 const WAY_OUT = 'Open it in Praat and choose "Save as text file…" in the Save menu.'
 
@@ -30,6 +36,12 @@ export function decodeReferenceText(bytes: Uint8Array): string {
 export function invalidReference(sentence: string, line?: number): AppError {
   const ended = /[.!?]$/.test(sentence) ? sentence : `${sentence}.`
   return new AppError('reference-invalid', line === undefined ? ended : `Line ${line}: ${ended}`)
+}
+
+/** @throws AppError `reference-invalid` for a time that is none of a recording's */
+export function readReferenceTime(timeS: number, line: number): number {
+  if (timeS >= 0 && timeS <= MAX_REFERENCE_S) return timeS
+  throw invalidReference(`The time ${timeS} s is outside 0–${MAX_REFERENCE_S} s`, line)
 }
 
 /** Text of a stranger's file for use in a sentence: short, on one line, in quotes. */

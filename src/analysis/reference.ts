@@ -31,3 +31,9 @@ export function parseReference({ textGrid, pitch }: ReferenceFiles, tracked: Pit
     textGrid: textGrid ? parseTextGrid(textGrid) : null,
   }
 }
+
+/** Only reads it, for its faults. @throws as `parseReference` */
+export function checkReferenceText(kind: 'textgrid' | 'pitch', bytes: Uint8Array): void {
+  if (kind === 'pitch') parsePitchFile(bytes)
+  else parseTextGrid(bytes)
+}

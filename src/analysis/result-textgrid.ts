@@ -1,49 +1,80 @@
-/** A result as a TextGrid for Praat: the reference's tiers in the learner's time, and where the learner is silent. */
-import type { AlignedTimes } from '../domain/comparison.ts'
-import type { Result } from '../domain/result.ts'
+/** A result as a TextGrid for Praat: what the learner says where, as the reference labels it, and where they are silent. */
 import { findStretches } from './pauses.ts'
-import type { LabelledInterval, LabelledPoint, TextGrid, Tier } from './text-grid.ts'
+import type { FormatInputs } from './result-needs.ts'
+import type { LabelledInterval, TextGrid, Tier } from './text-grid.ts'
 import { formatTextGrid } from './text-grid-writer.ts'
-import { mapTime } from './time-map.ts'
+
+type Grid = FormatInputs['textgrid']
+type Comparison = NonNullable<Grid['comparison']>
+type Compared = NonNullable<Comparison['intervals']>[number]
 
 /** Intervals keep at least so much, however fast the learner speaks there: Praat takes none without a duration. */
 const LEAST_INTERVAL_S = 0.001
+/** What rounding may leave between two intervals that follow one another. */
+const ROUNDING_S = 2e-6
 
 /**
- * Every tier of the reference, its boundaries where they are in the learner's recording, then a tier `silences` with
- * `silent` and `sounding` as Praat's own command names them. Without a score nothing was aligned: only that tier then.
- *
- * @param reference the TextGrid that the result was compared with; null when there was none
+ * Every tier of the reference that has labels, in the learner's time: first those of intervals, then those of points.
+ * Last a tier `silences` with `silent` and `sounding` as Praat's own command names them. Without a score nothing was
+ * aligned: only that tier then.
  */
-export function formatResultTextGrid(
-  { duration_s: endS, comparison, intensity }: Pick<Result, 'duration_s' | 'comparison' | 'intensity'>,
-  reference: TextGrid | null,
-): string {
-  const moments = comparison?.alignment ?? []
-  const tiers =
-    reference === null || moments.length === 0 ? [] : reference.tiers.map((tier) => mapTier(tier, moments, endS))
-  return formatTextGrid({ startS: 0, endS, tiers: [...tiers, silencesOf(intensity, endS)] })
+export function formatResultTextGrid({ duration_s: endS, comparison, intensity }: Grid): string {
+  const tiers: TextGrid['tiers'] = [
+    ...runsOf(comparison?.intervals ?? [], startOf).map(([name, members]) => intervalTier(name, members, endS)),
+    ...runsOf(comparison?.points ?? [], ({ time_s }) => time_s).map(([name, members]) =>
+      pointTier(name, members, endS),
+    ),
+    silencesOf(intensity ?? null, endS),
+  ]
+  return formatTextGrid({ startS: 0, endS, tiers })
 }
 
-function mapTier(tier: Tier, moments: readonly AlignedTimes[], endS: number): Tier {
-  if (tier.kind === 'points') return { ...tier, points: mapPoints(tier.points, moments, endS) }
-  return { ...tier, intervals: mapIntervals(tier.intervals, moments, endS) }
+/** Where it begins in the reference: there two never begin together, however the learner is mapped. */
+function startOf(interval: Compared): number {
+  return interval.reference_start_s ?? interval.start_s
 }
 
-/** The outermost boundaries are the recording's own ends. */
-function mapIntervals(intervals: readonly LabelledInterval[], moments: readonly AlignedTimes[], endS: number) {
-  const inner = intervals.slice(1).map(({ startS }) => mapTime(moments, startS))
-  const times = spread([0, ...inner, endS], endS)
-  return intervals.map(({ label }, i) => ({ startS: times[i]!, endS: times[i + 1]!, label }))
+/** Members of one tier after another. Time that goes back begins the next one too: two tiers may have the same name. */
+function runsOf<T extends { readonly tier: string }>(members: readonly T[], timeOf: (member: T) => number) {
+  const runs: [name: string, members: T[]][] = []
+  let last = Number.NEGATIVE_INFINITY
+  for (const member of members) {
+    const run = runs.at(-1)
+    const timeS = timeOf(member)
+    if (run !== undefined && run[0] === member.tier && timeS >= last) run[1].push(member)
+    else runs.push([member.tier, [member]])
+    last = timeS
+  }
+  return runs
+}
+
+/** What lies between two labels, before the first and after the last is an interval without one. */
+function intervalTier(name: string, members: readonly Compared[], endS: number): Tier {
+  const labels: string[] = []
+  const starts: number[] = []
+  let reachedS = 0
+  const begin = (label: string, timeS: number): void => {
+    labels.push(label)
+    starts.push(timeS)
+  }
+  for (const { label, start_s, end_s } of members) {
+    if (start_s - reachedS > ROUNDING_S) begin('', reachedS)
+    begin(label, Math.max(reachedS, start_s))
+    reachedS = Math.max(reachedS, end_s)
+  }
+  if (endS - reachedS > ROUNDING_S) begin('', reachedS)
+  const times = spread([0, ...starts.slice(1), endS], endS)
+  const intervals: LabelledInterval[] = labels.map((label, i) => ({ startS: times[i]!, endS: times[i + 1]!, label }))
+  return { kind: 'intervals', name, intervals }
 }
 
 /** Praat takes one point a moment. */
-function mapPoints(points: readonly LabelledPoint[], moments: readonly AlignedTimes[], endS: number): LabelledPoint[] {
+function pointTier(name: string, members: NonNullable<Comparison['points']>, endS: number): Tier {
   const times = spread(
-    points.map(({ timeS }) => mapTime(moments, timeS)),
+    members.map(({ time_s }) => time_s),
     endS,
   )
-  return points.map(({ label }, i) => ({ timeS: times[i]!, label }))
+  return { kind: 'points', name, points: members.map(({ label }, i) => ({ timeS: times[i]!, label })) }
 }
 
 /** Rising times from 0 to the end with some room between them, as near as may be to the ones given. */
@@ -58,7 +89,7 @@ function spread(times: readonly number[], endS: number): number[] {
   return risen
 }
 
-function silencesOf(intensity: Result['intensity'], endS: number): Tier {
+function silencesOf(intensity: NonNullable<Grid['intensity']> | null, endS: number): Tier {
   const name = 'silences'
   if (intensity === null) return { kind: 'intervals', name, intervals: [] }
   const { start_s: startS, step_s: stepS, values_db: valuesDb } = intensity

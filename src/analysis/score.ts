@@ -13,9 +13,11 @@ export const SCORING = {
   distanceShare: 0.4,
   correlationShare: 0.6,
   /** Where the parts about time fall to 1/e. */
-  timeWarping: 0.5,
+  timeWarping: 0.35,
   timingLog: 0.7,
   npviDifference: 120,
+  /** Alignments agree about voicing in most frames of any two sentences: what is missing counts so many times. */
+  voicingPower: 3,
 } as const
 
 /** 0–100: the product of five parts of 0–1, so that nothing makes good for a part that is missing altogether. */
@@ -25,7 +27,7 @@ export function scoreOf(components: ComparisonComponents): number {
     evennessOf(timeWarping) *
     bell(Math.log(timingRatio) / SCORING.timingLog) *
     bell((npviDifference ?? 0) / SCORING.npviDifference)
-  return 100 * melodyOf(components) * time * voicingAgreement
+  return 100 * melodyOf(components) * time * voicingAgreement ** SCORING.voicingPower
 }
 
 /** 0–100, of an interval: its distance, and its duration relative to the learner's own tempo. */

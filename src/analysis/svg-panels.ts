@@ -1,10 +1,12 @@
 /** The panels of the drawing: sound, melody, pauses, time. */
-import type { Result } from '../domain/result.ts'
-import type { PitchContour } from './pitch-file.ts'
-import type { Sound } from './sound.ts'
+import type { FormatInputs } from './result-needs.ts'
 import { quantile } from './statistics.ts'
 import { type Dot, linePath, px, ticks } from './svg-parts.ts'
 import { mapTime } from './time-map.ts'
+
+type Result = FormatInputs['svg']
+type Contour = Pick<Result['pitch'], 'start_s' | 'step_s' | 'f0_hz'>
+type Pauses = NonNullable<NonNullable<Result['timing']>['pauses']>
 
 export interface Panel {
   readonly x: number
@@ -21,8 +23,14 @@ export interface TimeScale {
 
 /** At most one point per half pixel. */
 const POINTS_PER_PX = 2
+/** From here on thin lines: thick ones would run together. */
+const LONG_S = 30
 /** Of the melody: less would make every wobble look like a song. */
 const LEAST_SEMITONES = 10
+/** Of full scale: a sound that stays below is not drawn larger than this would be, so that silence looks like silence. */
+const LEAST_TOP = 0.02
+/** As many as there is room for beside one another. */
+const MOST_PAUSES = 450
 /** Below the loudest moment, where the intensity stands in for the waveform. */
 const QUIETEST_DB = 45
 
@@ -30,11 +38,14 @@ export function xAt({ x, width, durationS }: TimeScale, timeS: number): number {
   return x + (width * Math.max(0, Math.min(durationS, timeS))) / durationS
 }
 
-/** The envelope of the waveform, mirrored; of the intensity where there are no samples. */
-export function drawWave(result: Result, sound: Sound | null, { x, y, width, height }: Panel): string {
+/** The outline of the waveform, mirrored; of the intensity where there is none, and nothing without either. */
+export function drawWave({ waveform, intensity, duration_s }: Result, { x, y, width, height }: Panel): string {
   const columns = Math.floor(width)
-  const heights = sound === null ? loudnessColumns(result, columns) : peakColumns(sound, columns)
-  const top = Math.max(...heights, 1e-9)
+  const heights = waveform
+    ? peakColumns(waveform.peaks, columns)
+    : intensity && loudnessColumns(intensity, duration_s, columns)
+  if (!heights) return ''
+  const top = Math.max(...heights, LEAST_TOP)
   const middle = y + height / 2
   const half = heights.map((value) => Math.max(0.5, (value / top) * (height / 2 - 6)))
   const above = half.map((value, i) => `L${px(x + i + 0.5)} ${px(middle - value)}`)
@@ -42,18 +53,19 @@ export function drawWave(result: Result, sound: Sound | null, { x, y, width, hei
   return `<path class="wave" d="M${px(x)} ${px(middle)}${above.join('')}L${px(x + width)} ${px(middle)}${below.join('')}Z"/>`
 }
 
-function peakColumns({ samples }: Sound, columns: number): number[] {
-  const peaks = Array.from({ length: columns }, () => 0)
-  for (let i = 0; i < samples.length; i++) {
-    const column = Math.floor((i * columns) / samples.length)
-    peaks[column] = Math.max(peaks[column]!, Math.abs(samples[i]!))
-  }
-  return peaks
+/** The highest of the peaks that a column covers, even in part. */
+function peakColumns(peaks: readonly number[], columns: number): number[] {
+  return Array.from({ length: columns }, (_, i) => {
+    const end = Math.ceil(((i + 1) * peaks.length) / columns)
+    let highest = 0
+    for (let j = Math.floor((i * peaks.length) / columns); j < end; j++) highest = Math.max(highest, peaks[j] ?? 0)
+    return highest
+  })
 }
 
-function loudnessColumns({ intensity, duration_s: durationS }: Result, columns: number): number[] {
-  if (intensity === null) return Array.from({ length: columns }, () => 0)
-  const { start_s, step_s, values_db } = intensity
+type Intensity = NonNullable<Result['intensity']>
+
+function loudnessColumns({ start_s, step_s, values_db }: Intensity, durationS: number, columns: number): number[] {
   const loudest = values_db.reduce((most, db) => Math.max(most, db), 0)
   return Array.from({ length: columns }, (_, i) => {
     const place = Math.round((((i + 0.5) / columns) * durationS - start_s) / step_s)
@@ -63,14 +75,14 @@ function loudnessColumns({ intensity, duration_s: durationS }: Result, columns: 
 }
 
 /** Both melodies around 0, each speaker's own median, with a line every few semitones. */
-export function drawPitch(result: Result, reference: PitchContour | null, panel: Panel): string {
+export function drawPitch(result: Result, panel: Panel): string {
   const time = { x: panel.x, width: panel.width, durationS: result.duration_s }
-  const learner = melodyDots(ownContour(result), (timeS) => timeS)
-  const moments = result.comparison?.alignment ?? []
-  const model =
-    reference === null || moments.length === 0 ? [] : melodyDots(reference, (timeS) => mapTime(moments, timeS))
+  const learner = melodyDots(result.pitch, (timeS) => timeS)
+  const { alignment: moments = [], reference_pitch: reference } = result.comparison ?? {}
+  const model = reference && moments.length > 0 ? melodyDots(reference, (timeS) => mapTime(moments, timeS)) : []
   const { low, high } = rangeOf([...learner, ...model])
   const yAt = (semitones: number) => panel.y + panel.height * (1 - (semitones - low) / (high - low))
+  const fine = result.duration_s > LONG_S ? ' fine' : ''
   const grid = ticks(low, high, 7).map((tick) => {
     const y = px(yAt(tick))
     const label = `${tick > 0 ? '+' : tick < 0 ? '−' : ''}${Math.abs(tick)}`
@@ -83,30 +95,22 @@ export function drawPitch(result: Result, reference: PitchContour | null, panel:
   return [
     ...grid,
     `<text class="faint" x="14" y="${px(panel.y + panel.height / 2)}" font-size="12" text-anchor="middle" transform="rotate(-90 14 ${px(panel.y + panel.height / 2)})" dy=".35em">semitones</text>`,
-    `<path class="contour reference" d="${linePath(place(model))}"/>`,
-    `<path class="contour learner" d="${linePath(place(learner))}"/>`,
+    `<path class="contour reference${fine}" d="${linePath(place(model))}"/>`,
+    `<path class="contour learner${fine}" d="${linePath(place(learner))}"/>`,
     model.length + learner.length === 0 ? noVoice(panel) : '',
   ].join('')
 }
 
 function noVoice({ x, y, width, height }: Panel): string {
-  return `<text class="faint" x="${px(x + width / 2)}" y="${px(y + height / 2)}" dy=".35em" font-size="14" text-anchor="middle">no voice</text>`
-}
-
-function ownContour({ pitch }: Result): PitchContour {
-  return { startS: pitch.start_s, stepS: pitch.step_s, f0Hz: Float64Array.from(pitch.f0_hz, (f0) => f0 ?? 0) }
+  return `<text class="faint" x="${px(x + width / 2)}" y="${px(y + height / 2 - 16)}" dy=".35em" font-size="14" text-anchor="middle">no voice</text>`
 }
 
 /** Time in seconds and semitones above the median; undefined where unvoiced. No dots at all without any voice. */
-function melodyDots({ startS, stepS, f0Hz }: PitchContour, timeOf: (timeS: number) => number): (Dot | undefined)[] {
-  const median = quantile(
-    f0Hz.filter((f0) => f0 > 0),
-    0.5,
-  )
+function melodyDots({ start_s, step_s, f0_hz }: Contour, timeOf: (timeS: number) => number): (Dot | undefined)[] {
+  const voiced = f0_hz.filter((f0) => f0 !== null && f0 > 0) as number[]
+  const median = quantile(Float64Array.from(voiced), 0.5)
   if (median === null) return []
-  return Array.from(f0Hz, (f0, i) =>
-    f0 > 0 ? { x: timeOf(startS + i * stepS), y: 12 * Math.log2(f0 / median) } : undefined,
-  )
+  return f0_hz.map((f0, i) => (f0 ? { x: timeOf(start_s + i * step_s), y: 12 * Math.log2(f0 / median) } : undefined))
 }
 
 /** What nearly all of the dots need: single errors of tracking stay at the edge. */
@@ -128,10 +132,11 @@ function clamp(value: number, low: number, high: number): number {
 }
 
 /** Bands from one height to another, with their duration where it can be read; none that is narrower than a pixel. */
-export function drawPauses(pauses: Result['timing']['pauses'], time: TimeScale, top: number, bottom: number): string {
+export function drawPauses(pauses: Pauses, time: TimeScale, top: number, bottom: number): string {
   return pauses
     .map(({ start_s, end_s }) => ({ left: xAt(time, start_s), right: xAt(time, end_s), seconds: end_s - start_s }))
     .filter(({ left, right }) => right - left >= 1)
+    .slice(0, MOST_PAUSES)
     .map(({ left, right, seconds }) => {
       const label = `${seconds.toFixed(2)} s`
       const text = `<text class="faint" x="${px((left + right) / 2)}" y="${top + 14}" font-size="11" text-anchor="middle">${label}</text>`

@@ -47,6 +47,7 @@ function rules(colour: typeof LIGHT): string {
     '.contour{fill:none;stroke-linecap:round;stroke-linejoin:round}',
     `.reference{stroke:${colour.reference};stroke-width:4;opacity:.65}`,
     `.learner{stroke:${colour.learner};stroke-width:2.5}`,
+    '.fine{stroke-width:1.25}',
     `.box{fill:${colour.panel};stroke:${colour.line}}`,
     `.good{fill:${colour.good}}.fair{fill:${colour.fair}}.poor{fill:${colour.poor}}`,
   ].join('')

@@ -1,16 +1,18 @@
 /** The reference's labels as rows of boxes in the learner's time, coloured by how well each was said. */
 import type { Direction } from '../domain/comparison.ts'
-import type { Result } from '../domain/result.ts'
+import type { ComparedIntervals } from './result-needs.ts'
 import { type TimeScale, xAt } from './svg-panels.ts'
 import { escapeXml, fitText, px, textWidth } from './svg-parts.ts'
 
-type Intervals = NonNullable<Result['comparison']>['intervals']
+type Intervals = ComparedIntervals
 
 const ROW_HEIGHT = 28
 const ROW_GAP = 4
 /** Those of a grid with more would leave no room for the melody. */
 const MOST_TIERS = 5
 const NARROWEST_PX = 1.5
+/** Of a tier: more do not fit beside one another. */
+const MOST_INTERVALS = 600
 /** The smaller one where the label needs it. */
 const FONT_SIZES = [13, 11]
 const GOOD_SCORE = 75
@@ -35,7 +37,8 @@ export function drawTiers(intervals: Intervals, time: TimeScale, top: number): s
       const y = top + row * (ROW_HEIGHT + ROW_GAP)
       const label = escapeXml(fitText(name, time.x - 12, 11))
       const caption = `<text class="faint" x="${px(time.x - 8)}" y="${y + ROW_HEIGHT / 2}" dy=".35em" font-size="11" text-anchor="end">${label}</text>`
-      return caption + members.map((interval) => drawInterval(interval, time, y)).join('')
+      const drawn = members.map((interval) => drawInterval(interval, time, y)).filter((box) => box !== '')
+      return caption + drawn.slice(0, MOST_INTERVALS).join('')
     })
     .join('')
 }
@@ -49,14 +52,22 @@ function drawInterval(interval: Intervals[number], time: TimeScale, y: number): 
   const left = xAt(time, interval.start_s)
   const width = xAt(time, interval.end_s) - left
   if (width < NARROWEST_PX) return ''
-  const [sign, words] = interval.direction === null ? ['', 'without voice'] : DIRECTIONS[interval.direction]
+  const [sign, words] = directionOf(interval)
   const { text, fontSize } = fitLabel(interval.label, sign, width - 4)
-  const score = interval.score === null ? '' : `: ${interval.score} of 100`
+  const score = interval.score == null ? '' : `: ${Math.round(interval.score)} of 100`
   return (
-    `<g><title>${escapeXml(`${interval.label}${score}, ${words}`)}</title>` +
+    `<g><title>${escapeXml(`${interval.label}${score}${words}`)}</title>` +
     `<rect class="box ${gradeOf(interval.score)}" x="${px(left + 0.5)}" y="${y}" width="${px(Math.max(1, width - 1))}" height="${ROW_HEIGHT}" rx="4"/>` +
     `<text x="${px(left + width / 2)}" y="${y + ROW_HEIGHT / 2}" dy=".35em" font-size="${fontSize}" text-anchor="middle">${escapeXml(text)}</text></g>`
   )
+}
+
+/** A third party may have words of its own, or none. */
+function directionOf({ direction }: Intervals[number]): readonly [sign: string, words: string] {
+  if (direction === null) return ['', ', without voice']
+  if (direction === undefined || !Object.hasOwn(DIRECTIONS, direction)) return ['', '']
+  const [sign, words] = DIRECTIONS[direction as Direction]
+  return [sign, `, ${words}`]
 }
 
 /** The sign goes before the label does: the title says it too. */
@@ -70,8 +81,8 @@ function fitLabel(label: string, sign: string, width: number): { text: string; f
   return { text: fitText(whole, width, smallest), fontSize: smallest }
 }
 
-function gradeOf(score: number | null): string {
-  if (score === null) return ''
+function gradeOf(score: number | null | undefined): string {
+  if (score == null) return ''
   if (score >= GOOD_SCORE) return 'good'
   return score >= FAIR_SCORE ? 'fair' : 'poor'
 }

@@ -4,6 +4,7 @@
 export const COMPARISON_REASONS = {
   'no-reference': 'There is nothing to compare with: the token is unknown or has no reference material.',
   'no-reference-pitch': 'The reference has neither a recording nor a pitch track.',
+  'reference-unusable': 'The reference material of the token cannot be read, or is gone.',
   'too-little-voice': 'The recording or the reference has less than 0.3 s of voice.',
   'too-long': 'The recording or the reference has more than 320 s from its first voice to its last.',
 } as const
@@ -38,12 +39,32 @@ export interface IntervalComparison {
   /** Where it is in the learner's recording. */
   readonly startS: number
   readonly endS: number
-  /** 0–100. These three are null where fewer than three aligned frames are voiced on both sides. */
+  /**
+   * 0–100. These three are null together: where fewer than three aligned frames are voiced on both sides, or one side
+   * has no voice within the interval's bounds.
+   */
   readonly score: number | null
   readonly pitchRmseSemitones: number | null
   readonly direction: Direction | null
   /** The learner's duration divided by the reference's. */
   readonly durationRatio: number
+}
+
+/** A labelled moment of a tier of points. */
+export interface ComparedPoint {
+  readonly tier: string
+  readonly label: string
+  readonly referenceS: number
+  /** Where it is in the learner's recording. */
+  readonly timeS: number
+}
+
+/** The melody that was imitated, from its first voice to its last; frame i is at `startS + i · stepS` of the reference. */
+export interface ReferencePitch {
+  readonly startS: number
+  readonly stepS: number
+  /** In Hz; 0 where unvoiced. */
+  readonly f0Hz: Float64Array
 }
 
 /** A moment of the reference and the learner's that belongs to it; straight lines between them. */
@@ -60,13 +81,18 @@ export type Comparison =
       readonly alignment: readonly AlignedTimes[]
       /** The labelled intervals of every tier of the reference's TextGrid. */
       readonly intervals: readonly IntervalComparison[]
+      /** The labelled points of every tier of points. */
+      readonly points: readonly ComparedPoint[]
+      /** At most 16,000 frames. */
+      readonly referencePitch: ReferencePitch
     }
+
+const NOTHING_ALIGNED = { alignment: [], intervals: [], points: [], reference_pitch: null }
 
 /** The `comparison` of a result (version 1). */
 export function toWireComparison(tokenId: string | null, comparison: Comparison) {
   const { score, reason } = comparison
-  if (score === null)
-    return { token_id: tokenId, score, reason, components: null, alignment: [] as AlignedTimes[], intervals: [] }
+  if (score === null) return { token_id: tokenId, score, reason, components: null, ...NOTHING_ALIGNED }
   return {
     token_id: tokenId,
     score: Math.round(score),
@@ -74,11 +100,13 @@ export function toWireComparison(tokenId: string | null, comparison: Comparison)
     components: toWireComponents(comparison.components),
     alignment: comparison.alignment.map(toWireTimes),
     intervals: comparison.intervals.map(toWireInterval),
+    points: comparison.points.map(toWirePoint),
+    reference_pitch: toWirePitch(comparison.referencePitch),
   }
 }
 export type WireComparison = ReturnType<typeof toWireComparison>
 
-function toWireTimes([referenceS, learnerS]: AlignedTimes): AlignedTimes {
+function toWireTimes([referenceS, learnerS]: AlignedTimes): [number, number] {
   return [round(referenceS, 3), round(learnerS, 3)]
 }
 
@@ -106,6 +134,19 @@ function toWireInterval(interval: IntervalComparison) {
     pitch_rmse_semitones: roundOrNull(interval.pitchRmseSemitones, 3),
     direction: interval.direction,
     duration_ratio: round(interval.durationRatio, 3),
+  }
+}
+
+function toWirePoint({ tier, label, referenceS, timeS }: ComparedPoint) {
+  return { tier, label, reference_s: round(referenceS, 6), time_s: round(timeS, 6) }
+}
+
+/** To 0.01 Hz, a fifth of a cent: it is drawn, not measured. */
+function toWirePitch({ startS, stepS, f0Hz }: ReferencePitch) {
+  return {
+    start_s: round(startS, 6),
+    step_s: round(stepS, 9),
+    f0_hz: Array.from(f0Hz, (f0) => (f0 > 0 ? round(f0, 2) : null)),
   }
 }
 

@@ -9,18 +9,41 @@ export const ERRORS = {
   'upload-field-late': { status: 400, title: 'A field comes after the file', retry: 'never' },
   'upload-aborted': { status: 400, title: 'The upload was broken off', retry: 'never' },
   'upload-expired': { status: 408, title: 'The upload took too long', retry: 'never' },
+  'upload-too-slow': { status: 408, title: 'The upload is too slow', retry: 'never' },
   'upload-too-large': { status: 413, title: 'The recording is too large', retry: 'never' },
   'upload-type-unsupported': { status: 415, title: 'This content type is not accepted', retry: 'never' },
+  'upload-incomplete': { status: 409, title: 'The recording has not arrived whole', retry: 'never' },
+  'upload-complete': { status: 409, title: 'The upload is complete already', retry: 'never' },
+  'upload-mismatch': { status: 422, title: 'The recording is not the one that was announced', retry: 'never' },
   'upload-not-audio': { status: 415, title: 'The file is not audio', retry: 'never' },
   'request-invalid': { status: 400, title: 'The request is not valid', retry: 'never' },
   'expectation-unknown': { status: 417, title: 'This expectation cannot be met', retry: 'never' },
   'request-too-large': { status: 413, title: 'The request is too large', retry: 'never' },
   unauthorized: { status: 401, title: 'A valid key is needed', retry: 'never' },
+  forbidden: { status: 403, title: 'This is not allowed', retry: 'never' },
+  'key-not-found': { status: 404, title: 'There is no such key', retry: 'never' },
+  'last-admin-key': { status: 409, title: 'The last admin key cannot be revoked', retry: 'never' },
   'route-not-found': { status: 404, title: 'There is nothing at this address', retry: 'never' },
+  'callback-refused': { status: 400, title: 'This callback_url cannot be called', retry: 'never' },
+  'delivery-not-found': { status: 404, title: 'There is no such delivery', retry: 'never' },
   'job-not-found': { status: 404, title: 'There is no such job', retry: 'never' },
   'token-not-found': { status: 404, title: 'There is no such token', retry: 'never' },
   'result-not-ready': { status: 409, title: 'There is no result', retry: 'never' },
+  'result-format-unavailable': { status: 422, title: 'The result cannot be had in this format', retry: 'never' },
+  'result-too-large': { status: 422, title: 'The result is too large for this format', retry: 'never' },
+  'formatter-busy': { status: 503, title: 'Too many results are being formatted', retry: 'later' },
+  'idempotency-busy': { status: 409, title: 'A request with this key is under way', retry: 'later' },
+  'idempotency-conflict': { status: 422, title: 'This key was used for another request', retry: 'never' },
+  'job-terminal': { status: 409, title: 'The job has ended', retry: 'never' },
+  'job-not-retryable': { status: 409, title: 'A further attempt cannot help', retry: 'never' },
   'job-cancelled': { status: 409, title: 'The job was cancelled', retry: 'never' },
+  'job-purged': { status: 410, title: 'The recording and the result are no longer kept', retry: 'never' },
+  'audio-not-ready': { status: 409, title: 'There is no recording yet', retry: 'never' },
+  'owner-deleted': { status: 409, title: 'This owner is being deleted', retry: 'never' },
+  'issuer-unavailable': { status: 503, title: 'The identity provider cannot be reached', retry: 'later' },
+  'rate-limited': { status: 429, title: 'There is a limit on how much may be sent', retry: 'later' },
+  'too-many-uploads': { status: 429, title: 'Too many uploads at once', retry: 'later' },
+  'too-many-jobs': { status: 429, title: 'Too many unfinished jobs', retry: 'later' },
   'database-unavailable': { status: 503, title: 'The database cannot be reached', retry: 'later' },
   'storage-unavailable': { status: 503, title: 'The object store cannot be reached', retry: 'later' },
   'queue-unavailable': { status: 503, title: 'The queue cannot be reached', retry: 'later' },
@@ -45,12 +68,15 @@ export type ErrorCode = keyof typeof ERRORS
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly detail: string
+  /** Whole seconds after which the same may succeed, where that is known. */
+  readonly retryAfterS: number | undefined
 
-  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown }) {
+  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown; retryAfterS?: number }) {
     super(`${code}: ${detail}`, options)
     this.name = 'AppError'
     this.code = code
     this.detail = detail
+    this.retryAfterS = options?.retryAfterS
   }
 
   get retry(): 'never' | 'later' {

@@ -68,6 +68,8 @@ export interface Job {
   readonly error: JobError | null
   /** The reference material there was when the job was made; null when there was none. */
   readonly reference: ReferenceKeys | null
+  /** From when recording and result count as gone, taken by retention; null while they are kept. */
+  readonly purgedAt: Date | null
 }
 
 const TERMINAL: readonly JobStatus[] = ['completed', 'failed', 'cancelled']

@@ -33,6 +33,14 @@ export interface IntensityTrack {
   readonly valuesDb: Float64Array
 }
 
+/** The outline of the sound: how far it swings in each of the equal stretches that a recording is divided into. */
+export interface Waveform {
+  /** Length of one stretch. */
+  readonly stepS: number
+  /** The highest absolute sample of each stretch, 0–1 of full scale. */
+  readonly peaks: readonly number[]
+}
+
 export interface Interval {
   readonly startS: number
   readonly endS: number
@@ -62,6 +70,8 @@ export interface Analysis {
   }
   /** Null when the recording is shorter than one window. */
   readonly intensity: IntensityTrack | null
+  /** Null when there is no sample at all. */
+  readonly waveform: Waveform | null
   readonly timing: {
     /** Seconds that are not silent; null without an intensity track. */
     readonly speechS: number | null
@@ -73,7 +83,7 @@ export interface Analysis {
 }
 
 /** Changes with every change of the engine that can change a figure. */
-export const ANALYSIS_VERSION = '0.2.0'
+export const ANALYSIS_VERSION = '0.3.0'
 
 /** What a result is of; `comparison` is absent where there was no reference. */
 export interface ResultRef {
@@ -84,7 +94,7 @@ export interface ResultRef {
 
 /** The wire shape of a result (version 1), ready for `JSON.stringify`. */
 export function toResult(ref: ResultRef, analysis: Analysis) {
-  const { pitch, intensity, quality, timing } = analysis
+  const { pitch, intensity, waveform, quality, timing } = analysis
   return {
     version: 1,
     analysis_version: ANALYSIS_VERSION,
@@ -120,6 +130,11 @@ export function toResult(ref: ResultRef, analysis: Analysis) {
       start_s: round(intensity.startS, 9),
       step_s: intensity.stepS,
       values_db: Array.from(intensity.valuesDb, (db) => round(db, 3)),
+    },
+    // Two digits, whatever the level: a quiet recording has an outline too.
+    waveform: waveform && {
+      step_s: round(waveform.stepS, 9),
+      peaks: waveform.peaks.map((peak) => Number(Math.min(1, peak).toPrecision(2))),
     },
     timing: {
       speech_s: roundOrNull(timing.speechS, 6),

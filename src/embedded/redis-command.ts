@@ -1,5 +1,5 @@
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { findProgram } from './find-program.ts'
 
 export interface RedisCommand {
   readonly file: string
@@ -19,12 +19,12 @@ export function redisCommand(port: number, dataDir?: string): RedisCommand {
     '--maxmemory-policy',
     'noeviction',
   ]
-  const server = findOnPath('redis-server') ?? findOnPath('valkey-server')
+  const server = findProgram('redis-server') ?? findProgram('valkey-server')
   if (server !== undefined) {
     const place = dataDir === undefined ? [] : ['--dir', resolve(dataDir)]
     return { file: server, args: ['--port', String(port), '--bind', '127.0.0.1', ...common, ...place] }
   }
-  const docker = findOnPath('docker')
+  const docker = findProgram('docker')
   if (docker === undefined) {
     throw new Error('There is no redis-server, valkey-server or docker on PATH; install one of them or set REDIS_URL.')
   }
@@ -33,18 +33,4 @@ export function redisCommand(port: number, dataDir?: string): RedisCommand {
   const image = process.env.REDIS_IMAGE ?? DEFAULT_IMAGE
   const inside = ['redis-server', '--protected-mode', 'no', '--dir', '/data', ...common]
   return { file: docker, args: ['run', '--rm', '--publish', publish, ...volume, image, ...inside] }
-}
-
-function findOnPath(name: string): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
-  return folders.map((folder) => join(folder, name)).find(isExecutable)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -6,12 +6,27 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { AppError } from '../domain/errors.ts'
 import { refreshJobs } from '../services/refresh-jobs.ts'
 import { registerAuth } from './auth.ts'
+import { registerCors } from './cors.ts'
 import type { App, AppOptions } from './dependencies.ts'
+import { registerLimits } from './limits.ts'
+import { registerOpenapi } from './openapi.ts'
 import { formatRawProblem, sendProblem } from './problems.ts'
+import { audioRoutes } from './routes/audio.ts'
+import { deliveryRoutes } from './routes/deliveries.ts'
+import { descriptionRoutes } from './routes/descriptions.ts'
+import { directUploadRoutes } from './routes/direct-uploads.ts'
 import { eventRoutes } from './routes/events.ts'
 import { type HealthDependencies, healthRoutes } from './routes/health.ts'
+import { jobOperationRoutes } from './routes/job-operations.ts'
 import { jobRoutes } from './routes/jobs.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { ownerSecretRoutes } from './routes/owner-secrets.ts'
+import { ownerRoutes } from './routes/owners.ts'
+import { resultRoutes } from './routes/results.ts'
+import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { registerSecurityHeaders } from './security-headers.ts'
+import { DEFAULT_SERVER_LIMITS, guardServer, serverOptionsOf } from './server-limits.ts'
 import { createStreamRegistry } from './sse.ts'
 
 /** Beyond an upload's own time: then whatever has not arrived of a request is given up, and its socket closed. */
@@ -20,16 +35,29 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,100}$/
 
 /** The HTTP API: not listening yet. Closing it ends every event stream first. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const app = createServer(options.logger, options.limits.uploadTimeoutS + REQUEST_GRACE_S)
+  const app = createServer(options.logger, options.limits.uploadTimeoutS + REQUEST_GRACE_S, options.server)
   const streams = createStreamRegistry((jobIds) => void refreshJobs(options.ports, jobIds))
   app.addHook('preClose', async () => streams.endAll())
   app.addHook('onClose', async () => streams.close())
-  registerAuth(app, options.ports.keys)
+  registerCors(app, options.corsOrigins ?? [])
+  await registerOpenapi(app)
+  const auth = await registerAuth(app, options.ports, options.auth)
+  registerLimits(app, options.ports)
   healthRoutes(app, options)
-  const deps = { ...options, streams }
+  const deps = { ...options, streams, auth }
   await app.register(jobRoutes, deps)
+  await app.register(resultRoutes, deps)
+  await app.register(directUploadRoutes, deps)
+  await app.register(jobOperationRoutes, deps)
+  await app.register(deliveryRoutes, deps)
   await app.register(eventRoutes, deps)
   await app.register(tokenRoutes, deps)
+  await app.register(keyRoutes, deps)
+  await app.register(ownerSecretRoutes, deps)
+  await app.register(ownerRoutes, deps)
+  await app.register(audioRoutes, deps)
+  await app.register(sessionRoutes, deps)
+  await app.register(descriptionRoutes)
   return app
 }
 
@@ -40,9 +68,10 @@ export function createOpsApp(options: HealthDependencies & { readonly logger: Fa
   return app
 }
 
-function createServer(logger: FastifyBaseLogger, requestTimeoutS: number): App {
+function createServer(logger: FastifyBaseLogger, requestTimeoutS: number, server = DEFAULT_SERVER_LIMITS): App {
   const app = Fastify({
     loggerInstance: logger,
+    ...serverOptionsOf(server),
     requestTimeout: requestTimeoutS * 1000,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     logController: new LogController({ requestIdLogLabel: 'requestId', disableRequestLogging: true }),
@@ -54,23 +83,34 @@ function createServer(logger: FastifyBaseLogger, requestTimeoutS: number): App {
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler)
+  registerSecurityHeaders(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
   app.addHook('onResponse', async (request, reply) => {
     const { method, url } = request
-    request.log.debug({ method, url, status: reply.statusCode, elapsedMs: reply.elapsedTime }, 'request served')
+    request.log.debug(
+      { method, path: pathOf(url), status: reply.statusCode, elapsedMs: reply.elapsedTime },
+      'request served',
+    )
   })
   app.server.on('checkExpectation', refuseExpectation)
+  guardServer(app, server)
+  askForBodiesLate(app)
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
-      new AppError('route-not-found', `There is no ${request.method} ${request.url.slice(0, 200)}`),
+      new AppError('route-not-found', `There is no ${request.method} ${pathOf(request.url).slice(0, 200)}`),
       request,
       reply,
     ),
   )
   return app
+}
+
+/** Without the query, in which somebody may have put a key: it gets into no log and no answer. */
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? ''
 }
 
 /** What Node cannot read as HTTP has no request: the answer goes to the socket by hand. */
@@ -85,6 +125,24 @@ function toHttpError(code: string | undefined): AppError {
   if (code === 'HPE_HEADER_OVERFLOW') return new AppError('request-too-large', 'The headers are too large')
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new AppError('upload-expired', 'The request took too long')
   return new AppError('request-invalid', 'The request is not HTTP as it should be')
+}
+
+/**
+ * A client that sends `Expect: 100-continue` is asked for its body only once it may send it: after its key, its limits
+ * and what it announced were looked at. One that is refused keeps its body, and the connection ends with the answer.
+ */
+function askForBodiesLate(app: App): void {
+  const unasked = new WeakSet<IncomingMessage>()
+  app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    unasked.add(request)
+    app.server.emit('request', request, response)
+  })
+  app.addHook('preParsing', async (request, reply) => {
+    if (unasked.delete(request.raw)) reply.raw.writeContinue()
+  })
+  app.addHook('onSend', async (request, reply) => {
+    if (unasked.has(request.raw)) reply.header('connection', 'close')
+  })
 }
 
 function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {

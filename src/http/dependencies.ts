@@ -2,10 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
+import type { CallbackUrlRules } from '../domain/callback-url.ts'
 import type { Ports } from '../ports.ts'
 import type { UploadLimits } from '../services/accept-upload.ts'
+import type { Auth, AuthOptions } from './auth.ts'
 import type { HealthDependencies } from './routes/health.ts'
+import type { ServerLimits } from './server-limits.ts'
 import type { StreamRegistry } from './sse.ts'
+import type { Patience } from './upload-body.ts'
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -17,10 +21,22 @@ export type App = FastifyInstance<
 
 export interface AppOptions extends HealthDependencies {
   readonly ports: Ports
-  readonly limits: UploadLimits
+  readonly limits: UploadLimits & Patience
+  readonly auth: AuthOptions
   readonly logger: FastifyBaseLogger
+  /** Default: those of `server-limits.ts`. */
+  readonly server?: ServerLimits
+  /** Of one owner; 0 or nothing is no limit. */
+  readonly maxUnfinishedJobs?: number
+  /** Seconds a recording may take that goes straight to S3 (default 3600). */
+  readonly directUploadTimeoutS?: number
+  /** Origins whose pages may call (default none). */
+  readonly corsOrigins?: readonly string[]
+  /** What a client's `callback_url` may be. */
+  readonly callbackRules?: CallbackUrlRules
 }
 
-export interface AppDependencies extends AppOptions {
+export interface AppDependencies extends Omit<AppOptions, 'auth'> {
+  readonly auth: Auth
   readonly streams: StreamRegistry
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, ERRORS, type ErrorCode } from '../domain/errors.ts'
+import { SECURITY_HEADERS } from './security-headers.ts'
 import { sendRetryLater } from './sse.ts'
 
 /** The same for what never became a request: written to the response, or the socket, by hand. */
@@ -9,6 +10,7 @@ export function formatRawProblem(error: AppError): { status: number; headers: Re
   const problem = toProblem(error, randomUUID())
   const body = JSON.stringify(problem)
   const headers = {
+    ...SECURITY_HEADERS,
     'content-type': 'application/problem+json',
     'content-length': String(Buffer.byteLength(body)),
     'x-request-id': problem.request_id,
@@ -51,7 +53,9 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     sendRetryLater(reply)
     return undefined
   }
-  if (problem.status === 503 || problem.status === 429) reply.header('retry-after', String(RETRY_AFTER_S))
+  const retryAfterS = error instanceof AppError ? error.retryAfterS : undefined
+  const comesBack = problem.status < 500 ? ERRORS[problem.code].retry === 'later' : problem.status === 503
+  if (comesBack) reply.header('retry-after', String(retryAfterS ?? RETRY_AFTER_S))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(problem.status).header('x-request-id', request.id).type('application/problem+json').send(problem)
 }

@@ -1,9 +1,10 @@
 /** The wire of the HTTP API: snake_case, translated to the domain's names here and in `job-view.ts`, nowhere else. */
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { type CallbackUrlRules, checkCallbackUrl } from '../domain/callback-url.ts'
 import { AppError } from '../domain/errors.ts'
 import { JOB_STATUSES, PRIORITIES, type Priority } from '../domain/job.ts'
-import { RESULT_FORMATS } from '../services/format-result.ts'
+import { RESULT_FORMATS } from '../domain/result-formats.ts'
 
 export const TOKEN_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'
 const MAX_METADATA_BYTES = 2048
@@ -85,8 +86,14 @@ export interface UploadFields {
 
 const fieldsValidator = Compile(uploadFieldsSchema)
 
-/** Checks the fields of an upload; throws `request-invalid` naming the first that is wrong. */
-export function parseUploadFields(given: Readonly<Record<string, unknown>>): UploadFields {
+/**
+ * Checks the fields of an upload; throws `request-invalid` naming the first that is wrong, and `callback-refused` for a
+ * `callback_url` that must not be called.
+ */
+export function parseUploadFields(
+  given: Readonly<Record<string, unknown>>,
+  callbackRules: CallbackUrlRules = {},
+): UploadFields {
   const fields = Object.fromEntries(
     UPLOAD_FIELD_NAMES.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
   )
@@ -94,6 +101,7 @@ export function parseUploadFields(given: Readonly<Record<string, unknown>>): Upl
     const name = Object.keys(fields).find((key) => !fieldsValidator.Check({ [key]: fields[key] })) ?? 'field'
     throw new AppError('request-invalid', `${name}: ${FIELD_RULES[name] ?? 'is not valid'}`)
   }
+  if (fields.callback_url !== undefined) assertCallable(fields.callback_url, callbackRules)
   return {
     tokenId: fields.token_id ?? null,
     priority: fields.priority ?? 'normal',
@@ -102,6 +110,11 @@ export function parseUploadFields(given: Readonly<Record<string, unknown>>): Upl
     metadata: parseMetadata(fields.metadata),
     filename: fields.filename === undefined ? null : cleanFilename(fields.filename),
   }
+}
+
+function assertCallable(url: string, rules: CallbackUrlRules): void {
+  const refused = checkCallbackUrl(url, rules)
+  if (refused !== undefined) throw new AppError('callback-refused', `callback_url: ${refused}`)
 }
 
 const FIELD_RULES: Readonly<Record<string, string>> = {

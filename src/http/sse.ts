@@ -60,7 +60,8 @@ export interface EventStream {
 }
 
 export interface StreamRegistry {
-  open(raw: ServerResponse, jobId: string): EventStream
+  /** @param isAllowed asked at each heartbeat; the stream ends when it says no */
+  open(raw: ServerResponse, jobId: string, isAllowed: () => Promise<boolean>): EventStream
   /** The jobs that open streams follow. */
   jobIds(): string[]
   /** Ends every stream, telling each when to come back. */
@@ -73,16 +74,19 @@ export function createStreamRegistry(
   onHeartbeat: (jobIds: string[]) => void,
   heartbeatMs = HEARTBEAT_MS,
 ): StreamRegistry {
-  const streams = new Set<{ raw: ServerResponse; stream: EventStream }>()
+  const streams = new Set<{ raw: ServerResponse; stream: EventStream; isAllowed: () => Promise<boolean> }>()
   const jobIds = (): string[] => [...new Set([...streams].map(({ stream }) => stream.jobId))]
   const timer = setInterval(() => {
     if (streams.size > 0) onHeartbeat(jobIds())
-    for (const { raw, stream } of streams) write(raw, formatHeartbeat(stream.cursor()))
+    for (const { raw, stream, isAllowed } of streams) {
+      write(raw, formatHeartbeat(stream.cursor()))
+      void isAllowed().then((allowed) => allowed || raw.end())
+    }
   }, heartbeatMs)
   timer.unref()
   return {
-    open: (raw, jobId) => {
-      const entry = { raw, stream: createEventStream(raw, jobId) }
+    open: (raw, jobId, isAllowed) => {
+      const entry = { raw, stream: createEventStream(raw, jobId), isAllowed }
       // A client may be gone before its stream begins: its `close` has been, and will not come again.
       if (isGone(raw)) return entry.stream
       streams.add(entry)

@@ -2,22 +2,37 @@
  * The recording in a request, as one stream, whichever way it came. The stream can be destroyed without harming the
  * socket, so that a refusal still reaches the client; the rest of the request is then drained.
  */
-import { PassThrough, type Readable } from 'node:stream'
+import { finished, PassThrough, type Readable } from 'node:stream'
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
+import type { CallbackUrlRules } from '../domain/callback-url.ts'
 import { AppError } from '../domain/errors.ts'
+import type { ObjectSize } from '../ports/object-store.ts'
+import { createPace, type Pace } from '../services/pace.ts'
+import { createSizeTap } from './multipart-size.ts'
 import { cleanFilename, parseUploadFields, UPLOAD_FIELD_NAMES, type UploadFields } from './schemas.ts'
 
 export interface UploadBody {
   readonly fields: UploadFields
   readonly filename: string | null
   readonly body: Readable
-  /** A lower bound of the recording's size, where the request tells its length. */
-  readonly announcedBytes: number | undefined
+  /** The recording's size, where the request tells its length. */
+  readonly size: ObjectSize | undefined
 }
 
-/** Most that a multipart request may add around its file. */
-const MULTIPART_OVERHEAD_BYTES = 64 * 1024
+/** A client that is waited for: for how long in all, and for how long in silence. */
+export interface Patience {
+  readonly uploadTimeoutS: number
+  readonly uploadStallS: number
+  readonly uploadMinBytesPerS: number
+}
+
+export interface Waiting {
+  /** Aborts, with what to answer, when the client goes before its request has ended, or is not waited for any longer. */
+  readonly signal: AbortSignal
+  readonly pace: Pace
+}
+
 /** What is read and thrown away after a refusal, so that the client gets to read the answer. */
 const DRAIN_BYTES = 16 * 1024 * 1024
 const DRAIN_MS = 10_000
@@ -31,22 +46,37 @@ export const MULTIPART_LIMITS = {
   headerPairs: 50,
 } as const
 
-export async function openUpload(request: FastifyRequest): Promise<UploadBody> {
-  return request.isMultipart() ? openMultipart(request) : openRaw(request)
+/** The head of a multipart request is waited for like any other of its bytes. */
+export async function openUpload(
+  request: FastifyRequest,
+  { signal, pace }: Waiting,
+  callbackRules: CallbackUrlRules = {},
+): Promise<UploadBody> {
+  if (!request.isMultipart()) return openRaw(request, callbackRules)
+  pace.waiting()
+  try {
+    return await unlessAborted(signal, openMultipart(request, callbackRules))
+  } finally {
+    pace.received(0)
+  }
 }
 
-/** Aborts, with what to answer, when the client goes before its request has ended or takes longer than it may. */
-export function uploadSignal(request: FastifyRequest, timeoutS: number): AbortSignal {
+export function waitForUpload(request: FastifyRequest, patience: Patience): Waiting {
   const controller = new AbortController()
+  const { uploadTimeoutS, uploadStallS: stallS, uploadMinBytesPerS: minBytesPerS } = patience
   const timer = setTimeout(() => {
     const detail = 'The upload took longer than is allowed. Send it again over a faster connection.'
     controller.abort(new AppError('upload-expired', detail))
-  }, timeoutS * 1000)
+  }, uploadTimeoutS * 1000)
   request.raw.once('close', () => {
     clearTimeout(timer)
     if (!request.raw.complete) controller.abort(brokenOff())
   })
-  return controller.signal
+  const pace = createPace({ stallS, minBytesPerS }, () => {
+    const detail = `Less than ${minBytesPerS} bytes a second came. Send it again over a faster connection.`
+    controller.abort(new AppError('upload-too-slow', detail))
+  })
+  return { signal: controller.signal, pace }
 }
 
 /** The outcome of the work, or the signal's reason as soon as it aborts: a client that stalls is not waited for. */
@@ -59,7 +89,8 @@ export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): P
   try {
     return await Promise.race([work, aborted])
   } finally {
-    over.abort()
+    // A reason of our own: Node's default is an exception with its stack, made for each upload.
+    over.abort('over')
   }
 }
 
@@ -88,37 +119,40 @@ export function drain(request: FastifyRequest): void {
   raw.resume()
 }
 
-function openRaw(request: FastifyRequest): UploadBody {
-  const fields = parseUploadFields(request.query as Record<string, unknown>)
-  const length = Number(request.headers['content-length'])
+function openRaw(request: FastifyRequest, callbackRules: CallbackUrlRules): UploadBody {
+  const fields = parseUploadFields(request.query as Record<string, unknown>, callbackRules)
   const body = new PassThrough()
   request.raw.on('error', (error) => body.destroy(brokenOff(error)))
   request.raw.pipe(body)
-  return { fields, filename: fields.filename, body, announcedBytes: Number.isFinite(length) ? length : undefined }
+  return { fields, filename: fields.filename, body, size: sizeOf(request) }
 }
 
-async function openMultipart(request: FastifyRequest): Promise<UploadBody> {
+async function openMultipart(request: FastifyRequest, callbackRules: CallbackUrlRules): Promise<UploadBody> {
   const given: Record<string, unknown> = { ...(request.query as Record<string, unknown>) }
   const parts = request.parts({ limits: MULTIPART_LIMITS })[Symbol.asyncIterator]()
+  const first = parts.next()
+  const tap = createSizeTap(request.raw)
   const file = await readable(request, async () => {
-    for (;;) {
-      const { value: part, done } = await parts.next()
+    for (let next = first; ; next = parts.next()) {
+      const { value: part, done } = await next
       if (done === true) throw new AppError('upload-no-file', 'Send the recording as a multipart part named file.')
       if (part.type === 'file') return part
-      given[part.fieldname] = part.fieldname in given ? [given[part.fieldname], part.value] : part.value
+      const value = typeof part.value === 'object' ? JSON.stringify(part.value) : part.value
+      given[part.fieldname] = part.fieldname in given ? [given[part.fieldname], value] : value
     }
   })
   if (file.fieldname !== 'file') {
-    throw new AppError(
-      'upload-no-file',
-      `The recording’s part is named ${JSON.stringify(file.fieldname.slice(0, 50))}; name it file.`,
-    )
+    throw new AppError('upload-no-file', `The recording’s part is named ${nameOfPart(file)}; name it file.`)
   }
-  const fields = parseUploadFields(given)
-  const length = Number(request.headers['content-length'])
-  const announced = Number.isFinite(length) ? Math.max(0, length - MULTIPART_OVERHEAD_BYTES) : undefined
+  const fields = parseUploadFields(given, callbackRules)
   const filename = fields.filename ?? cleanFilename(file.filename ?? '')
-  return { fields, filename, body: wholeBody(request, file, parts), announcedBytes: announced }
+  return { fields, filename, body: wholeBody(request, file, parts), size: tap.fileSize() }
+}
+
+/** Of a raw body. */
+export function sizeOf({ headers }: FastifyRequest): ObjectSize | undefined {
+  const length = headers['content-length']
+  return length === undefined ? undefined : { bytes: Number(length), exact: true }
 }
 
 /** The file's bytes; it ends only when the request has ended well, so that nothing is stored of a malformed one. */
@@ -128,8 +162,9 @@ function wholeBody(
   parts: AsyncIterator<{ type: string; fieldname: string }>,
 ): Readable {
   const body = new PassThrough()
-  file.on('error', (error) => body.destroy(asMultipartError(request, error)))
-  file.on('end', () => {
+  // Told also of what is over already: a small request that is cut short has failed before anybody reads its file.
+  finished(file, (broken) => {
+    if (broken) return void body.destroy(asMultipartError(request, broken))
     readable(request, () => refuseLateParts(parts)).then(
       () => body.end(),
       (error: Error) => body.destroy(error),
@@ -158,6 +193,11 @@ async function readable<T>(request: FastifyRequest, read: () => Promise<T>): Pro
   } catch (error) {
     throw asMultipartError(request, error)
   }
+}
+
+/** As it may be shown. A part may have no name at all, whatever the parser's types say. */
+export function nameOfPart({ fieldname }: { readonly fieldname: string | undefined }): string {
+  return JSON.stringify((fieldname ?? '').slice(0, 50))
 }
 
 /** What went wrong in a multipart body, as one of our errors. */

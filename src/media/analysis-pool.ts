@@ -14,7 +14,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { Readable } from 'node:stream'
-import { MessageChannel } from 'node:worker_threads'
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import type { PitchOptions } from '../analysis/pitch.ts'
 import { AppError, toAppError } from '../domain/errors.ts'
@@ -66,7 +66,9 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
   let onIdle = () => {}
 
   return {
+    mode: options.mode ?? 'robust',
     async analyse(job) {
+      await using _inputs = claimInputs(job)
       if (held >= most) throw new AppError('analysis-failed', 'The analyser has more to do than it can hold.')
       held++
       try {
@@ -79,8 +81,6 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
         return await runInThread(piscina, paths, { ...job, signal }, options)
       } finally {
         held--
-        job.recording.destroy()
-        job.reference?.audio?.destroy()
         if (held === 0) onIdle()
       }
     },
@@ -92,6 +92,13 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
       await spool.close()
     },
   }
+}
+
+/** The streams of a job: one that breaks while another is read is not thrown past us, and none is left open. */
+function claimInputs({ recording, reference }: AnalysisJob): AsyncDisposable {
+  const streams = [recording, reference?.audio].filter((stream) => stream != null)
+  for (const stream of streams) stream.on('error', () => {})
+  return { [Symbol.asyncDispose]: async () => streams.forEach((stream) => void stream.destroy()) }
 }
 
 async function spoolRecording(spool: Spool, name: string, bytes: Readable, signal: AbortSignal, timeoutMs: number) {
@@ -114,13 +121,13 @@ async function runInThread(
   job.signal.throwIfAborted()
   const { port1: progress, port2 } = new MessageChannel()
   const stopper = createStopper(timeoutMs, job.signal)
-  progress.on('message', ({ share, message }: ProgressNote) => {
+  const onNote = ({ share, message }: ProgressNote): void => {
     stopper.began()
     if (!stopper.stopped) job.onProgress(share, message)
-  })
+  }
+  progress.on('message', onNote)
   const { jobId, tokenId } = job
-  const { textGrid = null, pitch = null, computedPitch = null } = job.reference ?? {}
-  const reference = job.reference ? { textGrid, pitch, computedPitch, audioPath } : null
+  const reference = toTaskReference(job, audioPath)
   try {
     const task: AnalysisTask = {
       path,
@@ -129,10 +136,13 @@ async function runInThread(
       tokenId,
       mode,
       maxDurationS,
+      timeoutMs,
       progress: port2,
       stop: stopper.flag,
     }
     const answer = await piscina.run(task, { transferList: [port2], signal: stopper.kill })
+    // The answer comes on another way than the notes, and may overtake the last of them.
+    for (let late = receiveMessageOnPort(progress); late; late = receiveMessageOnPort(progress)) onNote(late.message)
     stopper.throwIfStopped()
     if (answer.ok) {
       const { ok, ...outcome } = answer
@@ -146,6 +156,12 @@ async function runInThread(
     stopper.dispose()
     progress.close()
   }
+}
+
+function toTaskReference({ reference }: AnalysisJob, audioPath: string | null): AnalysisTask['reference'] {
+  if (!reference) return null
+  const { textGrid, pitch, computedPitch, fault } = reference
+  return fault ? { fault } : { textGrid, pitch, computedPitch, audioPath }
 }
 
 /** Ends a task for one of two reasons, the caller's signal or the time: first asks the thread, then ends it. */

@@ -8,19 +8,24 @@ import { compare } from '../analysis/compare.ts'
 import type { CreateRealFft } from '../analysis/fft.ts'
 import type { PitchOptions } from '../analysis/pitch.ts'
 import { createSound } from '../analysis/sound.ts'
+import type { Comparison } from '../domain/comparison.ts'
 import { type ErrorCode, toAppError } from '../domain/errors.ts'
-import { toResult } from '../domain/result.ts'
+import { type Analysis, toResult } from '../domain/result.ts'
+import type { AnalysisOutcome, ReferenceFault } from '../ports.ts'
 import { analyseFile } from './analyse-file.ts'
 import { loadFft } from './fft.ts'
-import { readTaskReference, type TaskReference } from './task-reference.ts'
+import { type ReadReference, readTaskReference, type TaskReference } from './task-reference.ts'
 
 export interface AnalysisTask {
   readonly path: string
-  readonly reference: TaskReference | null
+  /** Null when there is nothing to compare with; a fault when what there is cannot even be given to the thread. */
+  readonly reference: TaskReference | { readonly fault: ReferenceFault } | null
   readonly jobId: string
   readonly tokenId: string | null
   readonly mode: PitchOptions['mode']
   readonly maxDurationS: number
+  /** For the whole task; the thread gives the reference at most half of it. */
+  readonly timeoutMs: number
   /** Takes `ProgressNote`s, the first as soon as the thread begins. */
   readonly progress: MessagePort
   /** One 32-bit number: anything but 0 asks the thread to stop. */
@@ -33,10 +38,15 @@ export interface ProgressNote {
 }
 
 export type AnalysisAnswer =
-  | { readonly ok: true; readonly durationS: number; readonly result: string; readonly computedPitch?: string }
+  | ({ readonly ok: true } & AnalysisOutcome)
   | { readonly ok: false; readonly code: ErrorCode; readonly detail: string; readonly cause: string }
 
 const NOTE_INTERVAL_MS = 100
+
+/** Of the whole work. A phase begins above the one before it, so that its first note is not taken for a repeat. */
+const FIRST_SHARE = 0.04
+const REFERENCE_SHARE = 0.4
+const COMPARE_SHARE = 0.94
 
 /** A promise of the function that the pool calls: a thread counts as ready when it is warm. */
 export const analyseTask: Promise<(task: AnalysisTask) => Promise<AnalysisAnswer>> = start()
@@ -71,24 +81,10 @@ async function answer(task: AnalysisTask, createFft: CreateRealFft): Promise<Ana
   const stop = new Int32Array(task.stop)
   const note = createNotes(task.progress)
   try {
-    note(0, 'Decoding the recording')
     const checkAborted = (): void => {
       if (Atomics.load(stop, 0) !== 0) throw new Error('stopped')
     }
-    const options = { createFft, maxDurationS: task.maxDurationS, checkAborted }
-    const read = task.reference === null ? undefined : await readTaskReference(task.reference, options)
-    // Both sides are tracked alike: a pitch file counts as Praat's.
-    const mode = read?.reference.pitch ? read.reference.mode : task.mode
-    const analysis = await analyseFile(task.path, { ...options, mode, onProgress: note })
-    const comparison = read && compare(analysis, read.reference)
-    const result = JSON.stringify(toResult({ ...task, comparison }, analysis))
-    const { computedPitch } = read ?? {}
-    return {
-      ok: true,
-      durationS: analysis.durationS,
-      result,
-      ...(computedPitch === undefined ? {} : { computedPitch }),
-    }
+    return { ok: true, ...(await analyseAndCompare(task, { createFft, checkAborted }, note)) }
   } catch (error) {
     const { code, detail, cause, stack } = toAppError(error, 'analysis-failed')
     return { ok: false, code, detail, cause: cause instanceof Error ? (cause.stack ?? cause.message) : (stack ?? '') }
@@ -97,12 +93,65 @@ async function answer(task: AnalysisTask, createFft: CreateRealFft): Promise<Ana
   }
 }
 
-function createNotes(port: MessagePort): (share: number, message: string) => void {
+type Note = (share: number, message: string) => void
+
+async function analyseAndCompare(
+  task: AnalysisTask,
+  tools: { readonly createFft: CreateRealFft; readonly checkAborted: () => void },
+  note: Note,
+): Promise<AnalysisOutcome> {
+  const { reference, maxDurationS } = task
+  const hasToTrack = reference !== null && 'audioPath' in reference && reference.audioPath !== null
+  note(0, hasToTrack ? 'Reading the reference' : 'Decoding the recording')
+  const read = await readReference(task, tools, (share) =>
+    note(between(FIRST_SHARE, REFERENCE_SHARE, share), 'Reading the reference'),
+  )
+  const given = read && 'reference' in read ? read : undefined
+  // Both sides are tracked alike: a pitch file counts as Praat's.
+  const mode = given?.reference.pitch ? given.reference.mode : task.mode
+  const from = hasToTrack ? REFERENCE_SHARE + FIRST_SHARE : 0
+  const to = COMPARE_SHARE - (read === undefined ? 0 : FIRST_SHARE)
+  const onProgress: Note = (share, message) => note(between(from, to, share), message)
+  const analysis = await analyseFile(task.path, { ...tools, maxDurationS, mode, onProgress })
+  if (given) note(COMPARE_SHARE, 'Comparing with the reference')
+  const comparison = read && compareWith(read, analysis)
+  const result = JSON.stringify(toResult({ ...task, comparison }, analysis))
+  note(1, 'The analysis is done')
+  return {
+    durationS: analysis.durationS,
+    result,
+    ...(given?.computedPitch === undefined ? {} : { computedPitch: given.computedPitch }),
+    ...(read && 'fault' in read ? { referenceFault: read.fault } : {}),
+  }
+}
+
+async function readReference(
+  { reference, mode, maxDurationS, timeoutMs }: AnalysisTask,
+  tools: { readonly createFft: CreateRealFft; readonly checkAborted: () => void },
+  onProgress: (share: number) => void,
+): Promise<ReadReference | undefined> {
+  if (reference === null) return undefined
+  if ('fault' in reference) return reference
+  return readTaskReference(reference, { ...tools, mode, maxDurationS, timeoutMs: timeoutMs / 2, onProgress })
+}
+
+function compareWith(read: ReadReference, analysis: Analysis): Comparison {
+  return 'fault' in read ? { score: null, reason: 'reference-unusable' } : compare(analysis, read.reference)
+}
+
+function between(from: number, to: number, share: number): number {
+  return from + (to - from) * share
+}
+
+/** Ten notes a second, and the first of each phase; a share never goes back. */
+function createNotes(port: MessagePort): Note {
   let nextMs = 0
+  let last: ProgressNote = { share: 0, message: '' }
   return (share, message) => {
     const nowMs = performance.now()
-    if (nowMs < nextMs && share < 1) return
+    if (message === last.message && nowMs < nextMs) return
     nextMs = nowMs + NOTE_INTERVAL_MS
-    port.postMessage({ share, message } satisfies ProgressNote)
+    last = { share: Math.max(share, last.share), message }
+    port.postMessage(last)
   }
 }

@@ -96,11 +96,7 @@ function createFloatBlocks(channels: number, intake: Intake, onBlock: () => void
 
   function flush(): void {
     const frames = Math.floor(filled / (4 * channels))
-    for (let i = 0; i < frames * channels; i++) {
-      if (Math.abs(samples[i]!) <= MOST_PLAUSIBLE) continue
-      samples[i] = 0
-      invalidSamples++
-    }
+    invalidSamples += silenceImplausible(samples, frames * channels)
     intake.push(samples, frames)
     filled = 0
     onBlock()
@@ -121,4 +117,16 @@ function createFloatBlocks(channels: number, intake: Intake, onBlock: () => void
       return invalidSamples
     },
   }
+}
+
+/** Puts 0 where there is no number, or an absurd one, among the first so many samples; answers how often. */
+function silenceImplausible(samples: Float32Array, count: number): number {
+  let silenced = 0
+  for (let i = 0; i < count; i++) {
+    const sample = samples[i]!
+    if (sample <= MOST_PLAUSIBLE && sample >= -MOST_PLAUSIBLE) continue
+    samples[i] = 0
+    silenced++
+  }
+  return silenced
 }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Recording } from '../analysis/analyse.ts'
 import { AppError } from '../domain/errors.ts'
-import type { SniffedAudio } from '../ports.ts'
+import type { SniffedAudio } from '../ports/sniff.ts'
 import { openFileSource } from './byte-source.ts'
 import { decodeWithFfmpeg } from './decode-ffmpeg.ts'
 import type { DecodeOptions } from './decode-options.ts'

@@ -1,5 +1,5 @@
 /** Tells audio by its first bytes: what a file is called, or said to be, does not count. */
-import type { Sniff, SniffedAudio } from '../ports.ts'
+import type { Sniff, SniffedAudio } from '../ports/sniff.ts'
 
 const WAV = { format: 'wav', contentType: 'audio/wav', extension: '.wav' }
 const MP3 = { format: 'mp3', contentType: 'audio/mpeg', extension: '.mp3' }

@@ -1,8 +1,13 @@
-/** The reference of one task, made inside the analysis thread. */
+/**
+ * The reference of one task, made inside the analysis thread. A fault of the reference is told, never thrown: the learner
+ * did not make it.
+ */
 import type { CreateRealFft } from '../analysis/fft.ts'
-import { parsePitchFile } from '../analysis/pitch-file.ts'
+import { formatKeptTrack, readKeptTrack } from '../analysis/kept-track.ts'
+import type { PitchOptions } from '../analysis/pitch.ts'
 import { parseReference, type Reference } from '../analysis/reference.ts'
-import type { PitchTrack } from '../domain/result.ts'
+import { AppError, toAppError } from '../domain/errors.ts'
+import type { ReferenceFault } from '../ports.ts'
 import { analyseFile } from './analyse-file.ts'
 
 /** Bytes of files, and the path of the reference recording where its pitch has to be computed. */
@@ -13,33 +18,63 @@ export interface TaskReference {
   readonly audioPath: string | null
 }
 
-export interface ReadReference {
-  readonly reference: Reference
-  /** The recording's track as CSV, when it was computed here and has voice in it: worth keeping. */
-  readonly computedPitch?: string
+export type ReadReference =
+  | {
+      readonly reference: Reference
+      /** The recording's track, when it was computed here and has voice in it: worth keeping. */
+      readonly computedPitch?: Uint8Array
+    }
+  | { readonly fault: ReferenceFault }
+
+export interface ReadReferenceOptions {
+  readonly createFft: CreateRealFft
+  /** How the learner's recording is tracked, and so the reference's. */
+  readonly mode: PitchOptions['mode']
+  readonly maxDurationS: number
+  /** For the reference's recording; a longer one counts as a fault of its own, so that the learner's gets its time. */
+  readonly timeoutMs: number
+  /** Throws to stop the work; what it throws is thrown on. */
+  readonly checkAborted: () => void
+  readonly onProgress?: (share: number) => void
 }
 
-/** How reference recordings are tracked: as the learners' are. */
-const MODE = 'robust'
+/** @throws what `checkAborted` throws, and errors that may pass */
+export async function readTaskReference(files: TaskReference, options: ReadReferenceOptions): Promise<ReadReference> {
+  try {
+    return await read(files, options)
+  } catch (error) {
+    options.checkAborted()
+    if (error instanceof AppError && error.retry === 'later') throw error
+    const { code, detail } = toAppError(error, 'reference-invalid')
+    return { fault: { code, detail } }
+  }
+}
 
-export async function readTaskReference(
+async function read(
   { textGrid, pitch, computedPitch, audioPath }: TaskReference,
-  options: { readonly createFft: CreateRealFft; readonly maxDurationS: number; readonly checkAborted: () => void },
+  options: ReadReferenceOptions,
 ): Promise<ReadReference> {
   if (pitch !== null || (computedPitch === null && audioPath === null)) {
     return { reference: parseReference({ textGrid, pitch }) }
   }
+  const { mode } = options
   const { textGrid: labels } = parseReference({ textGrid })
-  if (computedPitch !== null) {
-    return { reference: { pitch: parsePitchFile(computedPitch), mode: MODE, textGrid: labels } }
-  }
-  const { pitch: tracked } = await analyseFile(audioPath ?? '', { ...options, mode: MODE })
-  const reference = { pitch: tracked, mode: MODE, textGrid: labels } as const
-  return tracked.f0Hz.some((f0) => f0 > 0) ? { reference, computedPitch: formatTrack(tracked) } : { reference }
+  if (computedPitch !== null) return { reference: { pitch: readKeptTrack(computedPitch), mode, textGrid: labels } }
+  const { pitch: tracked } = await trackRecording(audioPath ?? '', options)
+  const reference = { pitch: tracked, mode, textGrid: labels }
+  return tracked.f0Hz.some((f0) => f0 > 0) ? { reference, computedPitch: formatKeptTrack(tracked) } : { reference }
 }
 
-/** Every frame, so that the grid is read back as it was; F0 to 1e-5 Hz. */
-function formatTrack({ startS, stepS, f0Hz }: PitchTrack): string {
-  const rows = Array.from(f0Hz, (f0, i) => `${(startS + i * stepS).toFixed(6)},${f0 > 0 ? f0.toFixed(5) : ''}`)
-  return `time_s,f0_hz\n${rows.join('\n')}\n`
+function trackRecording(path: string, options: ReadReferenceOptions) {
+  const { timeoutMs, checkAborted, onProgress = () => {} } = options
+  const until = performance.now() + timeoutMs
+  return analyseFile(path, {
+    ...options,
+    onProgress,
+    checkAborted() {
+      checkAborted()
+      if (performance.now() < until) return
+      throw new AppError('analysis-timeout', 'The reference recording could not be analysed in the time allowed.')
+    },
+  })
 }

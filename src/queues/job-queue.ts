@@ -60,6 +60,10 @@ export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): 
       }
     },
     consume: (handler, consumeOptions) => consumeJobs(options, handler, consumeOptions),
+    async remove(jobId, attempt) {
+      // 0 is one that is not there, or that a worker holds.
+      await tryWith(() => queue.remove(idOf({ jobId, attempt })))
+    },
     counts: () =>
       tryWith(async () => {
         const { active = 0, ...rest } = await queue.getJobCounts('active', 'wait', 'prioritized', 'delayed')
@@ -79,13 +83,17 @@ async function warnOfEviction(redis: Redis, log: Log): Promise<void> {
   if (policy !== 'noeviction') log.warn({ policy }, 'redis may evict queued jobs: set maxmemory-policy to noeviction')
 }
 
+function idOf({ jobId, attempt }: Pick<QueuedJob, 'jobId' | 'attempt'>): string {
+  return `${jobId}-${attempt}`
+}
+
 function toBullJob(entry: QueuedJob) {
   const { jobId, attempt, priority, notBefore } = entry
   return {
     name: 'forward',
     data: { jobId, attempt, priority, notBefore: notBefore?.toISOString() ?? null },
     opts: {
-      jobId: `${jobId}-${attempt}`,
+      jobId: idOf(entry),
       priority: PRIORITY[priority],
       // By this process's clock: a clock that is off shifts the start by as much; the row's own deadline does not move.
       ...(notBefore === null ? {} : { delay: Math.max(0, notBefore.getTime() - Date.now()) }),

@@ -8,6 +8,7 @@ import { toAppError } from '../domain/errors.ts'
 import type { Priority } from '../domain/job.ts'
 import { type Backoff, backoffMs } from '../domain/retry.ts'
 import type { ConsumeOptions, Log, QueuedJob } from '../ports.ts'
+import { createJobGate, type JobGate } from './job-gate.ts'
 import { aborted, endsWithin } from './pause.ts'
 import type { ConnectRedis } from './redis.ts'
 
@@ -38,11 +39,12 @@ type Release = () => void
 export async function consumeJobs(
   options: JobWorkerOptions,
   handler: (entry: QueuedJob) => Promise<void>,
-  { concurrency, signal, release }: ConsumeOptions,
+  { concurrency, signal, release, room }: ConsumeOptions & { readonly room?: () => Promise<number> },
 ): Promise<void> {
   if (signal.aborted) return
   const { name, prefix, log, connect, lockDurationMs = 10_000, backoff = { baseMs: 1000, maxMs: 60_000 } } = options
   const held = new Set<Release>()
+  const gate = room && createJobGate({ concurrency, log, room })
   const connection = connect('worker')
   const blocking: Redis[] = []
   const duplicate = connection.duplicate.bind(connection)
@@ -51,10 +53,11 @@ export async function consumeJobs(
     blocking.push(copy)
     return copy
   }
-  const worker = new Worker<QueuedJobData>(name, (job, token) => work(job, token, handler, held, release), {
+  const worker = new Worker<QueuedJobData>(name, (job, token) => work(job, token, handler, held, release, gate), {
     connection,
     prefix,
     concurrency,
+    autorun: gate === undefined,
     lockDuration: lockDurationMs,
     stalledInterval: lockDurationMs,
     // A stall is a killed or frozen worker, not the job's fault: it never ends one.
@@ -67,7 +70,7 @@ export async function consumeJobs(
     for (const giveBack of held) giveBack()
   }
   release?.addEventListener('abort', releaseAll, { once: true })
-  await aborted(signal)
+  await Promise.all([aborted(signal), gate?.guard(worker, signal)])
   await closeWorker(worker, held, [connection, ...blocking], log)
   release?.removeEventListener('abort', releaseAll)
   connection.disconnect()
@@ -79,7 +82,12 @@ async function work(
   handler: (entry: QueuedJob) => Promise<void>,
   held: Set<Release>,
   release: AbortSignal | undefined,
+  gate: JobGate | undefined,
 ): Promise<void> {
+  if (gate?.enter() === false) {
+    await job.moveToWait(token)
+    throw new WaitingError()
+  }
   const outcome = Promise.withResolvers<void>()
   const giveBack = () => outcome.reject(RELEASED)
   held.add(giveBack)

@@ -90,9 +90,8 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
           onInterrupted: () => listener.onInterrupted(),
         }),
       ),
-    async check() {
-      await tryWith(() => redis.ping())
-    },
+    forget: (owner, jobIds) => tryWith(() => redis.unlink(...keysOf(prefix, owner).all(jobIds)).then(() => {})),
+    check: () => tryWith(() => redis.ping().then(() => {})),
     async close() {
       subscriber.close()
       redis.disconnect()
@@ -164,12 +163,10 @@ function toArgs({ attempt, status, progress, data }: ProgressEvent): (string | n
 
 function keysOf(prefix: string, owner: string) {
   const log = `${prefix}:log:{${encodeURIComponent(owner)}}`
-  return {
-    entries: `${log}:entries`,
-    head: `${log}:head`,
-    channel: `${log}:live`,
-    guard: (jobId: string) => `${log}:job:${jobId}`,
-  }
+  const [entries, head] = [`${log}:entries`, `${log}:head`]
+  const guard = (jobId: string) => `${log}:job:${jobId}`
+  const all = (jobIds: readonly string[]) => [entries, head, ...jobIds.map(guard)]
+  return { entries, head, channel: `${log}:live`, guard, all }
 }
 
 function newEpoch(): string {

@@ -2,10 +2,11 @@
  * A recording comes in: its bytes go to the object store while they are hashed and counted, never held whole.
  *
  *   nothing read, or not audio by its first bytes → refused before there is a row
+ *   idempotency key of a job that is there        → read and hashed, not stored: the same job, or a refusal
  *   row `uploading` → streaming → row `stored`
- *   broken off, too large, store away           → no object, row `failed` with its code
- *   row cannot be moved (database away)         → row stays `uploading`; at its deadline the reconciler ends it and
- *                                                 deletes the object
+ *   broken off, too large, too long, too slow, cancelled, store away → no object, row `failed` with its code
+ *   row cannot be moved (database away)           → row stays `uploading`; at its deadline the reconciler ends it and
+ *                                                   deletes the object
  */
 import { addAbortSignal, Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
@@ -13,12 +14,16 @@ import { createUuidV7 } from '../domain/ids.ts'
 import { type Job, type Priority, uploadProgress } from '../domain/job.ts'
 import { recordingKey } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
-import type { Ports, SniffedAudio } from '../ports.ts'
+import type { ObjectSize } from '../ports/object-store.ts'
+import type { SniffedAudio } from '../ports/sniff.ts'
+import type { Ports } from '../ports.ts'
+import type { Pace } from './pace.ts'
 import { publishEvents, publishJobs, publishNewJob } from './publish-job.ts'
 import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
+import { replayUpload } from './replay-upload.ts'
 import { createThrottle } from './throttle.ts'
 
-type UploadPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'sniff' | 'metrics' | 'log'>
+type UploadPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'sniff' | 'inspectHead' | 'metrics' | 'log'>
 
 export interface Upload {
   readonly owner: string
@@ -29,39 +34,52 @@ export interface Upload {
   readonly callbackUrl: string | null
   readonly notBefore: Date | null
   readonly traceparent: string | null
+  readonly idempotencyKey: string | null
   readonly body: Readable
-  /** What the client announced, where it did; drives the progress and refuses early, is never trusted. */
-  readonly announcedBytes: number | undefined
+  /** What the client announced, where it did; drives the progress and refuses early. */
+  readonly size: ObjectSize | undefined
+  readonly pace?: Pace
 }
 
 export interface UploadLimits {
   readonly maxUploadBytes: number
+  readonly maxDurationS: number
   readonly uploadTimeoutS: number
 }
 
+export interface AcceptedUpload {
+  readonly job: Job
+  /** The job of an earlier request with this idempotency key. */
+  readonly replayed: boolean
+}
+
 const PROGRESS_INTERVAL_MS = 200
+const ROW_LOOK_INTERVAL_MS = 2_000
 
 /**
  * Stores a recording and its row. `signal` aborts when the client goes or its time is over; once every byte has arrived
  * the job goes on without it.
  *
- * @returns the row, `stored`
- * @throws AppError `upload-empty`, `upload-not-audio`, `upload-too-large`, `upload-aborted`, `upload-expired`,
- *   `job-cancelled`, `storage-unavailable`, `database-unavailable`, and `internal` for what nobody foresaw
+ * @returns the row, `stored`; or as it is now, of an earlier request with the same idempotency key
+ * @throws AppError `upload-empty`, `upload-not-audio`, `upload-too-large`, `recording-too-long`, `upload-aborted`,
+ *   `upload-expired`, `upload-too-slow`, `job-cancelled`, `idempotency-conflict`, `idempotency-busy`,
+ *   `storage-unavailable`, `database-unavailable`, and `internal` for what nobody foresaw
  */
 export async function acceptUpload(
   ports: UploadPorts,
   limits: UploadLimits,
   upload: Upload,
   signal: AbortSignal,
-): Promise<Job> {
-  addAbortSignal(signal, upload.body)
+): Promise<AcceptedUpload> {
+  const over = new AbortController()
+  const ended = AbortSignal.any([signal, over.signal])
+  addAbortSignal(ended, upload.body)
   // The stream's own error reaches whoever reads it; between two reads nobody does, and Node would end the process.
   upload.body.on('error', () => {})
   try {
-    return await receive(ports, limits, upload, signal)
+    return await receive(ports, limits, upload, { ended, end: (reason) => over.abort(reason) })
   } catch (error) {
-    const failure = toUploadError(error, signal)
+    const failure = toUploadError(error, ended)
     ports.metrics.count('uploads', { outcome: failure.code })
     throw failure
   } finally {
@@ -69,41 +87,65 @@ export async function acceptUpload(
   }
 }
 
-async function receive(ports: UploadPorts, limits: UploadLimits, upload: Upload, signal: AbortSignal): Promise<Job> {
-  if ((upload.announcedBytes ?? 0) > limits.maxUploadBytes) throw tooLarge(limits.maxUploadBytes)
-  const recording = await openRecording(ports, upload.body, limits.maxUploadBytes)
-  const { audio } = recording
-  const job = await createRow(ports, limits, upload, audio)
-  const onBytes = createProgressReporter(ports, job, upload.announcedBytes)
-  try {
-    const body = Readable.from(recording.read(onBytes), { objectMode: false })
-    await ports.objects.put(job.objectKey, body, { contentType: audio.contentType, signal })
-  } catch (error) {
-    await endBroken(ports, job, toUploadError(error, signal))
-    throw error
-  }
-  return finish(ports, job, recording)
+/** How an upload ends before its time: from outside by `ended`, from here by `end`. */
+interface Ending {
+  readonly ended: AbortSignal
+  end(reason: AppError): void
 }
 
-async function createRow(ports: UploadPorts, limits: UploadLimits, upload: Upload, audio: SniffedAudio): Promise<Job> {
-  const madeAt = new Date()
-  const jobId = createUuidV7(madeAt.getTime())
-  const { body, announcedBytes, ...fields } = upload
+async function receive(
+  ports: UploadPorts,
+  limits: UploadLimits,
+  upload: Upload,
+  ending: Ending,
+): Promise<AcceptedUpload> {
+  const { body, size, pace, ...fields } = upload
+  if ((size?.bytes ?? 0) > limits.maxUploadBytes && size?.exact) throw tooLarge(limits.maxUploadBytes)
+  const recording = await openRecording(ports, body, pace === undefined ? limits : { ...limits, pace })
+  const { audio } = recording
+  const jobId = createUuidV7(Date.now())
+  const job = await createRow(ports, limits, { ...fields, jobId }, audio)
+  if (job.jobId !== jobId) return { job: await replayUpload(ports, job, upload, recording), replayed: true }
+  const report = createProgressReporter(ports, job, size?.bytes)
+  const look = createRowWatcher(ports, job, ending)
+  const onBytes = (sizeBytes: number): void => {
+    report(sizeBytes)
+    look()
+  }
+  try {
+    const bytes = Readable.from(recording.read(onBytes), { objectMode: false })
+    const { contentType } = audio
+    await ports.objects.put(job.objectKey, bytes, { contentType, signal: ending.ended, ...(size && { size }) })
+  } catch (error) {
+    await endBroken(ports, job, toUploadError(error, ending.ended))
+    throw error
+  }
+  return { job: await finish(ports, job, recording), replayed: false }
+}
+
+async function createRow(
+  ports: UploadPorts,
+  limits: UploadLimits,
+  fields: Omit<Upload, 'body' | 'size' | 'pace'> & { readonly jobId: string },
+  { contentType, extension }: SniffedAudio,
+): Promise<Job> {
+  const { owner, jobId } = fields
   const job = await ports.jobs.create({
     ...fields,
-    jobId,
     route: 'queue',
-    contentType: audio.contentType,
-    objectKey: recordingKey(upload.owner, jobId, audio.extension, madeAt),
+    contentType,
+    objectKey: recordingKey(owner, jobId, extension, new Date()),
     uploadTimeoutS: limits.uploadTimeoutS,
   })
-  await publishNewJob(ports, job)
+  if (job.jobId === jobId) await publishNewJob(ports, job)
   return job
 }
 
 /** Publishes how far the upload has come, a few times a second; nothing while its size is unknown. */
 function createProgressReporter(ports: UploadPorts, job: Job, announcedBytes: number | undefined) {
   const throttle = createThrottle(PROGRESS_INTERVAL_MS)
+  // The row's own event has just been published; a small upload is over before the next is due.
+  throttle(() => {})
   let reported = 0
   return (sizeBytes: number): void => {
     const progress = uploadProgress(sizeBytes, announcedBytes)
@@ -115,22 +157,43 @@ function createProgressReporter(ports: UploadPorts, job: Job, announcedBytes: nu
   }
 }
 
+/** Looks at the row from time to time: an upload that was cancelled, perhaps by another process, need not go on. */
+function createRowWatcher(ports: UploadPorts, { jobId }: Job, { end }: Ending) {
+  const throttle = createThrottle(ROW_LOOK_INTERVAL_MS)
+  // The first look is due after the interval: most uploads are over by then.
+  throttle(() => {})
+  const look = async (): Promise<void> => {
+    const row = await ports.jobs.find(jobId)
+    if (row !== undefined && endedUnstored(row)) end(whyEnded(row))
+  }
+  return (): void =>
+    throttle(() => {
+      look().catch((error: unknown) => ports.log.debug({ jobId, err: error }, 'row of an upload not looked at'))
+    })
+}
+
 async function finish(ports: UploadPorts, job: Job, recording: IncomingRecording): Promise<Job> {
   const { jobId, attempt } = job
-  const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...recording.totals() }])
+  const { durationS, ...totals } = recording.totals()
+  const known = durationS === null ? totals : { ...totals, durationS }
+  const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...known }])
   if (advanced?.job !== undefined && !endedUnstored(advanced.job)) {
     ports.metrics.count('uploads', { outcome: 'stored' })
     await publishJobs(ports, [advanced.job])
     return advanced.job
   }
   await ports.objects.delete(job.objectKey)
-  if (advanced?.job?.status === 'cancelled') throw new AppError('job-cancelled', `Job ${jobId} was cancelled`)
-  throw new AppError('upload-expired', 'The upload passed its deadline before it ended. Send it again.')
+  throw whyEnded(advanced?.job ?? job)
 }
 
 /** Only a row that ended before its recording was stored has no use for it; any other has a right to it. */
 function endedUnstored({ status, error }: Job): boolean {
   return status === 'cancelled' || (status === 'failed' && error?.stage === 'uploading')
+}
+
+function whyEnded({ jobId, status }: Job): AppError {
+  if (status === 'cancelled') return new AppError('job-cancelled', `Job ${jobId} was cancelled`)
+  return new AppError('upload-expired', 'The upload passed its deadline before it ended. Send it again.')
 }
 
 /** Ends the row of a broken upload. When even that fails the row's deadline ends it. */

@@ -1,11 +1,14 @@
 /**
  * The analysis hop: an order comes from SQS, its answer goes to the results queue, and only then is the order deleted.
  *
- *   row terminal, or of another attempt → published again, acknowledged
+ *   row terminal, or of another attempt → published again, acknowledged; when it comes to that during the analysis,
+ *     as read at the progress marks, the analysis is stopped
  *   analysed, or not analysable (a final error) → an answer is sent, acknowledged
  *   anything else (a store away, a crash) → thrown: SQS brings the order back
  */
+import { Readable } from 'node:stream'
 import { AppError, isFinal, toAppError } from '../domain/errors.ts'
+import { createUuidV7 } from '../domain/ids.ts'
 import { analysisProgress, isTerminal, type Job } from '../domain/job.ts'
 import {
   type AnalysisRequest,
@@ -16,6 +19,7 @@ import {
 import { recordingPrefix, resultPrefix } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
 import type { AnalysisOutcome, Ports, ReceivedMessage } from '../ports.ts'
+import { createJobWatch } from './job-watch.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
 import { keepComputedPitch, readReference } from './read-reference.ts'
 import { createThrottle } from './throttle.ts'
@@ -23,20 +27,40 @@ import { createThrottle } from './throttle.ts'
 type AnalysePorts = Pick<Ports, 'jobs' | 'objects' | 'resultQueue' | 'progress' | 'analyser' | 'metrics' | 'log'>
 
 const PROGRESS_INTERVAL_MS = 200
+/** What the object store is given in one request. */
+const MAX_WHOLE_BYTES = 5 * 1024 * 1024
 
-export async function analyseRecording(ports: AnalysePorts, message: ReceivedMessage): Promise<void> {
+export interface AnalyseOptions {
+  /** The row of a job under way is read at most this often; default 1 s. */
+  readonly checkIntervalMs?: number
+  /** Beginnings of `s3://` URLs in our bucket that orders may name reference files from; default none. */
+  readonly allowedPrefixes?: readonly string[]
+}
+
+export async function analyseRecording(
+  ports: AnalysePorts,
+  message: ReceivedMessage,
+  { checkIntervalMs = 1000, allowedPrefixes = [] }: AnalyseOptions = {},
+): Promise<void> {
   const request = parseAnalysisRequest(message.body)
   const job = await begin(ports, request)
   if (job === undefined) return
   const startedAt = performance.now()
-  const answer = await analyse(ports, request, job, message.signal).then(
-    (outcome) => toAnswer(ports, job, outcome),
+  const watch = createJobWatch(ports, job, checkIntervalMs)
+  const signal = AbortSignal.any([message.signal, watch.signal])
+  const answer = await analyse(ports, request, job, { signal, look: watch.look, allowedPrefixes }).then(
+    (outcome) => (watch.signal.aborted ? undefined : toAnswer(ports, job, outcome, signal)),
     (error: unknown) => {
+      if (watch.signal.aborted) return undefined
       if (!isFinal(error)) throw error
       ports.log.info({ jobId: job.jobId, attempt: job.attempt, err: error }, 'recording not analysable')
       return toFailedAnswer(job, error)
     },
   )
+  if (answer === undefined) {
+    ports.metrics.count('analyses', { outcome: 'stopped' })
+    return ports.log.info({ jobId: job.jobId, attempt: job.attempt }, 'analysis stopped')
+  }
   const [failure] = await ports.resultQueue.send([{ body: answer, groupId: job.owner }])
   if (failure !== undefined) throw failure
   ports.metrics.observe('analysis', (performance.now() - startedAt) / 1000)
@@ -55,20 +79,30 @@ async function begin(ports: AnalysePorts, request: AnalysisRequest): Promise<Job
   return undefined
 }
 
+interface Under {
+  readonly signal: AbortSignal
+  readonly look: () => void
+  readonly allowedPrefixes: readonly string[]
+}
+
 async function analyse(
   ports: AnalysePorts,
   request: AnalysisRequest,
   job: Job,
-  signal: AbortSignal,
+  { signal, look, allowedPrefixes }: Under,
 ): Promise<AnalysisOutcome> {
   const key = ports.objects.keyOf(request.s3_audio_url)
   if (!key?.startsWith(recordingPrefix(job.owner))) {
     throw new AppError('message-invalid', 'The recording does not lie in its owner’s part of the bucket')
   }
-  const reference = await readReference(ports, request, job, signal)
-  const recording = await ports.objects.get(key, signal)
-  const throttle = createThrottle(PROGRESS_INTERVAL_MS)
+  const { mode } = ports.analyser
+  const reference = await readReference(ports, request, job, { mode, allowedPrefixes, signal })
+  const recording = await ports.objects.get(key, signal).catch((error: unknown) => {
+    reference?.audio?.destroy()
+    throw error
+  })
   const { jobId, tokenId } = job
+  const show = createProgress(ports, job)
   const outcome = await ports.analyser.analyse({
     jobId,
     tokenId,
@@ -76,22 +110,46 @@ async function analyse(
     reference,
     signal,
     onProgress: (share, text) => {
-      const progress = analysisProgress(65 + 30 * share)
-      const event = toProgressEvent(job, { progress, message: text, at: new Date() })
-      throttle(() => publishEvents(ports, [event]))
+      look()
+      show(share, text)
     },
   })
-  await keepComputedPitch(ports, job, outcome)
+  noteReferenceFault(ports, job, outcome)
+  await keepComputedPitch(ports, job, mode, outcome)
   return outcome
 }
 
+/** Publishes now and then, and the first word of every phase. */
+function createProgress(ports: AnalysePorts, job: Job): (share: number, message: string) => void {
+  const throttle = createThrottle(PROGRESS_INTERVAL_MS)
+  let phase = ''
+  return (share, message) => {
+    const progress = analysisProgress(65 + 30 * share)
+    const publish = () => void publishEvents(ports, [toProgressEvent(job, { progress, message, at: new Date() })])
+    if (message === phase) return throttle(publish)
+    phase = message
+    publish()
+  }
+}
+
+function noteReferenceFault(ports: AnalysePorts, job: Job, { referenceFault }: AnalysisOutcome): void {
+  if (referenceFault === undefined) return
+  const { jobId, attempt, owner, tokenId } = job
+  ports.metrics.count('reference_faults', { code: referenceFault.code })
+  ports.log.warn({ jobId, attempt, owner, tokenId, ...referenceFault }, 'reference unusable')
+}
+
 /** A small result travels in the message; a large one as an object beside it. Both writes may be repeated. */
-async function toAnswer(ports: AnalysePorts, job: Job, { durationS, result }: AnalysisOutcome): Promise<string> {
+async function toAnswer(
+  ports: AnalysePorts,
+  job: Job,
+  { durationS, result }: AnalysisOutcome,
+  signal: AbortSignal,
+): Promise<string> {
   ports.metrics.count('analyses', { outcome: 'completed' })
   const answer = formatCompletedAnswer({ jobId: job.jobId, attempt: job.attempt, durationS }, result)
   if (Buffer.byteLength(answer) <= MAX_MESSAGE_BYTES) return answer
-  const key = `${resultPrefix(job.owner, job.jobId)}${job.attempt}.json`
-  await ports.objects.putBytes(key, Buffer.from(result), 'application/json')
+  const key = await storeResult(ports, job, Buffer.from(result), signal)
   return JSON.stringify({
     version: 1,
     type: 'completed',
@@ -100,6 +158,21 @@ async function toAnswer(ports: AnalysePorts, job: Job, { durationS, result }: An
     duration_s: durationS,
     result_s3_url: ports.objects.urlOf(key),
   })
+}
+
+/** In parts where it is too long for one request; under a name of its own then, since a broken `put` clears it away. */
+async function storeResult(ports: AnalysePorts, job: Job, bytes: Buffer, signal: AbortSignal): Promise<string> {
+  const prefix = resultPrefix(job.owner, job.jobId)
+  const contentType = 'application/json'
+  if (bytes.length <= MAX_WHOLE_BYTES) {
+    const key = `${prefix}${job.attempt}.json`
+    await ports.objects.putBytes(key, bytes, contentType)
+    return key
+  }
+  const key = `${prefix}${job.attempt}-${createUuidV7(Date.now())}.json`
+  const size = { bytes: bytes.length, exact: true }
+  await ports.objects.put(key, Readable.from([bytes], { objectMode: false }), { contentType, signal, size })
+  return key
 }
 
 function toFailedAnswer(job: Job, error: unknown): string {

@@ -1,55 +1,30 @@
-/** A result in the form somebody asked for; what needs the reference reads it from where the job has it. */
-import { parsePitchFile } from '../analysis/pitch-file.ts'
-import { formatResultCsv } from '../analysis/result-csv.ts'
-import { formatResultPitchTier } from '../analysis/result-pitchtier.ts'
-import { formatResultSvg } from '../analysis/result-svg.ts'
-import { formatResultTextGrid } from '../analysis/result-textgrid.ts'
-import { parseTextGrid } from '../analysis/text-grid.ts'
-import type { Job } from '../domain/job.ts'
-import type { Result } from '../domain/result.ts'
+/** A stored result in the form somebody asked for. It is made from the result alone: what it was compared with is in it. */
+import { AppError } from '../domain/errors.ts'
+import type { DerivedFormat } from '../domain/result-formats.ts'
 import type { Ports, StoredResult } from '../ports.ts'
-import { readComputedPitch, readObject } from './read-reference.ts'
+import { readObject } from './read-reference.ts'
 
-export const RESULT_FORMATS = ['json', 'csv', 'textgrid', 'pitchtier', 'svg'] as const
-export type ResultFormat = (typeof RESULT_FORMATS)[number]
+/** More than the result of an hour with its reference; as JSON a larger one is streamed. */
+const MAX_FORMATTED_BYTES = 32 * 1024 * 1024
 
-export const RESULT_TYPES: Readonly<Record<ResultFormat, string>> = {
-  json: 'application/json; charset=utf-8',
-  csv: 'text/csv; charset=utf-8',
-  textgrid: 'text/plain; charset=utf-8',
-  pitchtier: 'text/plain; charset=utf-8',
-  svg: 'image/svg+xml; charset=utf-8',
-}
-
-/** Throws `object-not-found` when a part of it is no longer kept. */
-export async function formatResult(
-  ports: Pick<Ports, 'objects'>,
-  job: Job,
+/**
+ * The text in UTF-8.
+ *
+ * @throws AppError `result-too-large`, `result-format-unavailable`, `formatter-busy`; `object-not-found` when it is no
+ *   longer kept
+ */
+export function formatStoredResult(
+  ports: Pick<Ports, 'objects' | 'formatter'>,
   stored: StoredResult,
-  format: Exclude<ResultFormat, 'json'>,
-): Promise<string> {
-  const json = 'json' in stored ? stored.json : Buffer.from(await readObject(ports, stored.objectKey)).toString()
-  const result = JSON.parse(json) as Result
-  switch (format) {
-    case 'csv':
-      return formatResultCsv(result)
-    case 'pitchtier':
-      return formatResultPitchTier(result)
-    case 'textgrid':
-      return formatResultTextGrid(result, await textGridOf(ports, job))
-    case 'svg':
-      return formatResultSvg(result, { reference: await pitchOf(ports, job) })
-    default:
-      throw new Error(`unhandled format ${format satisfies never}`)
-  }
+  format: DerivedFormat,
+): Promise<Uint8Array> {
+  if ('json' in stored) return ports.formatter.format(stored, format)
+  return ports.formatter.format({ read: () => readResult(ports, stored.objectKey) }, format)
 }
 
-async function textGridOf(ports: Pick<Ports, 'objects'>, { reference }: Job) {
-  return reference?.textgridKey ? parseTextGrid(await readObject(ports, reference.textgridKey)) : null
-}
-
-async function pitchOf(ports: Pick<Ports, 'objects'>, job: Job) {
-  const { pitchKey } = job.reference ?? {}
-  const bytes = pitchKey ? await readObject(ports, pitchKey) : await readComputedPitch(ports, job)
-  return bytes === null ? null : parsePitchFile(bytes)
+async function readResult(ports: Pick<Ports, 'objects'>, objectKey: string): Promise<Uint8Array> {
+  const { sizeBytes = 0 } = (await ports.objects.head(objectKey)) ?? {}
+  if (sizeBytes <= MAX_FORMATTED_BYTES) return readObject(ports, objectKey)
+  const detail = `The result has ${sizeBytes} bytes, and up to ${MAX_FORMATTED_BYTES} are formatted: take it as JSON.`
+  throw new AppError('result-too-large', detail)
 }

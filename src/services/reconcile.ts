@@ -2,7 +2,7 @@
  * Invariants 1 and 11: the rows say what has to be done, and waiting is not stalling. One pass looks at the rows that
  * nothing has touched for long; claims are made in the database, so passes may run on many instances at once.
  *
- *   uploading, past its deadline            → failed, object deleted
+ *   uploading, past its deadline            → failed, object and parts deleted
  *   stored, queued, untouched               → added to the queue again (a no-op while it waits or runs there)
  *   forwarded, analysing, untouched         → sent again, only when both SQS queues hold nothing visible or in flight
  *   any of them, older than the age limit   → failed
@@ -11,12 +11,22 @@ import { AppError, toAppError } from '../domain/errors.ts'
 import type { Job, UnfinishedStatus } from '../domain/job.ts'
 import type { Ports } from '../ports.ts'
 import { dispatchJob } from './dispatch-job.ts'
+import { dropUpload } from './drop-upload.ts'
 import { sendForAnalysis } from './forward-job.ts'
 import { publishJobs } from './publish-job.ts'
 
 type ReconcilePorts = Pick<
   Ports,
-  'jobs' | 'objects' | 'jobQueue' | 'analysisQueue' | 'resultQueue' | 'progress' | 'metrics' | 'log'
+  | 'jobs'
+  | 'objects'
+  | 'directUploads'
+  | 'uploadFacts'
+  | 'jobQueue'
+  | 'analysisQueue'
+  | 'resultQueue'
+  | 'progress'
+  | 'metrics'
+  | 'log'
 >
 
 export interface ReconcileRules {
@@ -29,8 +39,7 @@ const CLAIM_LIMIT = 200
 
 /**
  * One pass, over all that has stalled. What fails for one row is logged and left for a later pass; only the database
- * being away throws. The object of an upload that is ended while the store is away stays behind: the row is terminal
- * then, and no pass comes back to it.
+ * being away throws. The object of an upload that is ended while the store is away falls to the sweep.
  */
 export async function reconcile(ports: ReconcilePorts, rules: ReconcileRules): Promise<void> {
   for (const job of await ports.jobs.findOlderThan(rules.maxAgeS, CLAIM_LIMIT)) {
@@ -66,7 +75,7 @@ async function resume(ports: ReconcilePorts, job: Job, queuesAreEmpty: () => Pro
 async function endUpload(ports: ReconcilePorts, job: Job): Promise<void> {
   const detail = 'The upload did not end before its deadline'
   const ended = await fail(ports, job, new AppError('upload-expired', detail), false)
-  if (ended) await ports.objects.delete(job.objectKey)
+  if (ended) await dropUpload(ports, job)
 }
 
 async function giveUp(ports: ReconcilePorts, job: Job): Promise<void> {

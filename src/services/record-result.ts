@@ -1,6 +1,6 @@
 /** The last hop: an answer of an analysis server becomes the row's result or its error. Any repeat is acknowledged. */
 import { AppError } from '../domain/errors.ts'
-import { analysisProgress, isTerminal } from '../domain/job.ts'
+import { analysisProgress, isTerminal, type Job } from '../domain/job.ts'
 import { type AnalysisAnswer, type CompletedAnswer, parseAnalysisAnswer } from '../domain/messages.ts'
 import { resultPrefix } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
@@ -16,9 +16,18 @@ export async function recordResult(ports: RecordPorts, message: Pick<ReceivedMes
   const [advanced] = await ports.jobs.advance([await toChange(ports, answer)])
   const job = advanced?.job
   if (job === undefined) throw unknownJob(answer)
-  ports.metrics.count('results', { outcome: advanced?.moved ? answer.type : 'repeat' })
-  if (advanced?.moved) ports.log.info({ jobId: job.jobId, attempt: job.attempt, status: job.status }, 'result recorded')
+  note(ports, answer, job, advanced?.moved ?? false)
   await publishJobs(ports, [job])
+}
+
+/** What became of an answer: recorded, known already, or too late for a job that ended otherwise or began anew. */
+function note(ports: RecordPorts, answer: AnalysisAnswer, job: Job, moved: boolean): void {
+  const { jobId, attempt, status } = job
+  const isRepeat = attempt === answer.attempt && status === answer.type
+  ports.metrics.count('results', { outcome: moved ? answer.type : isRepeat ? 'repeat' : 'late' })
+  const fields = { jobId, attempt, status }
+  if (moved) ports.log.info(fields, 'result recorded')
+  else if (!isRepeat) ports.log.info({ ...fields, late: answer.type, of: answer.attempt }, 'result came too late')
 }
 
 async function recordProgress(

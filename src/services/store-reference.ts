@@ -4,17 +4,23 @@
  */
 import { createHash } from 'node:crypto'
 import { addAbortSignal, Readable } from 'node:stream'
-import { parsePitchFile } from '../analysis/pitch-file.ts'
 import { MAX_REFERENCE_BYTES } from '../analysis/reference-text.ts'
-import { parseTextGrid } from '../analysis/text-grid.ts'
 import { AppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
 import { referenceKey } from '../domain/object-keys.ts'
 import type { ReferenceKeys, ReferenceKind, TokenReference } from '../domain/reference.ts'
+import type { ReferenceTextKind } from '../ports/reference-checker.ts'
 import type { Ports } from '../ports.ts'
-import { openRecording } from './read-recording.ts'
+import { openRecording, type RecordingLimits } from './read-recording.ts'
 
-type ReferencePorts = Pick<Ports, 'tokens' | 'objects' | 'sniff'>
+type ReferencePorts = Pick<Ports, 'tokens' | 'objects' | 'sniff' | 'inspectHead' | 'referenceChecker'>
+type ReferenceLimits = RecordingLimits & { readonly signal: AbortSignal }
+
+const TEXTS = {
+  textgrid: { extension: 'TextGrid', name: 'TextGrid' },
+  pitch: { extension: 'pitch', name: 'pitch file' },
+} as const
+const SMALLER = 'Of a Pitch, save the PitchTier instead; of a TextGrid, the short text file.'
 
 export interface ReferencePart {
   readonly kind: ReferenceKind
@@ -27,16 +33,18 @@ export interface Place {
 }
 
 /**
- * Stores the parts in the order they come, then the token. A kind that does not come stays as it was.
+ * Stores the parts in the order they come, then the token. With a recording the token is replaced whole; without one a
+ * kind that does not come stays as it was.
  *
  * @throws AppError `upload-no-file` without any part, `upload-empty`, `upload-not-audio`, `upload-too-large`,
- *   `reference-invalid` with the line, `storage-unavailable`, `database-unavailable`; nothing is changed then
+ *   `recording-too-long`, `reference-invalid` with the line, `not-ready`, `storage-unavailable`, `database-unavailable`;
+ *   nothing is changed then
  */
 export async function storeReference(
   ports: ReferencePorts,
   place: Place,
   parts: AsyncIterable<ReferencePart>,
-  limits: { readonly maxUploadBytes: number; readonly signal: AbortSignal },
+  limits: ReferenceLimits,
 ): Promise<TokenReference> {
   let keys: ReferenceKeys = { audioKey: null, audioSha256: null, textgridKey: null, pitchKey: null }
   try {
@@ -60,15 +68,15 @@ async function storePart(
   place: Place,
   kind: ReferenceKind,
   body: Readable,
-  limits: { readonly maxUploadBytes: number; readonly signal: AbortSignal },
+  limits: ReferenceLimits,
 ): Promise<Partial<ReferenceKeys>> {
   switch (kind) {
     case 'audio':
       return storeAudio(ports, place, body, limits)
     case 'textgrid':
-      return { textgridKey: await storeText(ports, place, body, parseTextGrid, 'TextGrid') }
+      return { textgridKey: await storeText(ports, place, body, kind) }
     case 'pitch':
-      return { pitchKey: await storeText(ports, place, body, parsePitchFile, 'pitch') }
+      return { pitchKey: await storeText(ports, place, body, kind) }
     default:
       throw new Error(`unhandled kind ${kind satisfies never}`)
   }
@@ -78,13 +86,21 @@ async function storeAudio(
   ports: ReferencePorts,
   { owner, tokenId }: Place,
   body: Readable,
-  { maxUploadBytes, signal }: { readonly maxUploadBytes: number; readonly signal: AbortSignal },
+  limits: ReferenceLimits,
 ): Promise<Pick<ReferenceKeys, 'audioKey' | 'audioSha256'>> {
-  const recording = await openRecording(ports, body, maxUploadBytes)
+  const recording = await openRecording(ports, body, limits)
   const { contentType, extension } = recording.audio
   const audioKey = referenceKey(owner, tokenId, `${createUuidV7(Date.now())}${extension}`)
-  await ports.objects.put(audioKey, Readable.from(recording.read(), { objectMode: false }), { contentType, signal })
-  return { audioKey, audioSha256: recording.totals().sha256 }
+  await ports.objects.put(audioKey, Readable.from(recording.read(), { objectMode: false }), {
+    contentType,
+    signal: limits.signal,
+  })
+  const { sha256, hasSound } = recording.totals()
+  if (hasSound === false) {
+    await ports.objects.delete(audioKey)
+    throw new AppError('reference-invalid', 'The file has no sound track: send a recording, or a video with sound.')
+  }
+  return { audioKey, audioSha256: sha256 }
 }
 
 /** A text is small enough to be held, and is read whole before it is stored: a faulty one never gets that far. */
@@ -92,23 +108,24 @@ async function storeText(
   ports: ReferencePorts,
   { owner, tokenId }: Place,
   body: Readable,
-  check: (bytes: Uint8Array) => unknown,
-  extension: string,
+  kind: ReferenceTextKind,
 ): Promise<string> {
+  const { extension, name } = TEXTS[kind]
+  const hash = createHash('sha256')
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of body as AsyncIterable<Buffer>) {
     length += chunk.length
     if (length > MAX_REFERENCE_BYTES) {
-      throw new AppError('upload-too-large', `A ${extension} file has at most ${MAX_REFERENCE_BYTES} bytes.`)
+      throw new AppError('reference-invalid', `A ${name} has at most ${MAX_REFERENCE_BYTES} bytes. ${SMALLER}`)
     }
+    hash.update(chunk)
     chunks.push(chunk)
   }
-  if (length === 0) throw new AppError('upload-empty', `The ${extension} file has no bytes.`)
+  if (length === 0) throw new AppError('reference-invalid', `The ${name} has no bytes.`)
   const bytes = Buffer.concat(chunks)
-  check(bytes)
-  const sha256 = createHash('sha256').update(bytes).digest('hex')
-  const key = referenceKey(owner, tokenId, `${sha256}.${extension}`)
+  await ports.referenceChecker.check(kind, bytes)
+  const key = referenceKey(owner, tokenId, `${hash.digest('hex')}.${extension}`)
   await ports.objects.putBytes(key, bytes, 'text/plain')
   return key
 }

@@ -6,6 +6,7 @@
  *   locked   the rows a step applies to, locked in the order of their ids so that no two batches wait for each other
  *   moved    the same rows, updated; the guard is asked again, of the row as it is once it is locked
  *   kept     the results of those that completed
+ *   told     what their owners are to be told, where they asked for it
  *
  * One statement does it all, so a crash leaves either everything or nothing.
  */
@@ -38,6 +39,8 @@ export async function advanceRows(db: Database, changes: readonly StatusChange[]
         size_bytes = coalesce(c.size_bytes, j.size_bytes),
         sha256 = coalesce(c.sha256, j.sha256),
         duration_s = coalesce(c.duration_s, j.duration_s),
+        object_key = coalesce(c.recording_key, j.object_key),
+        content_type = coalesce(c.content_type, j.content_type),
         error_code = c.error_code,
         error_stage = case when c.status = 'failed' then j.status end,
         error_detail = c.error_detail,
@@ -46,7 +49,9 @@ export async function advanceRows(db: Database, changes: readonly StatusChange[]
         stage_at = greatest(now(), j.updated_at),
         finished_at = case when c.status in ('completed', 'failed', 'cancelled') then greatest(now(), j.updated_at) end,
         watched_from = greatest(now(), case when c.status in ('stored', 'queued') then j.not_before end),
-        claims = 0
+        claims = 0,
+        idempotency_key = case
+          when j.status <> 'uploading' or c.status not in ('failed', 'cancelled') then j.idempotency_key end
       from change c join locked l on l.job_id = c.job_id
       where j.job_id = c.job_id and ${isAhead}
       returning ${sql.join(JOB_COLUMNS.map((column) => sql.ref(`j.${column}`)))}
@@ -55,6 +60,11 @@ export async function advanceRows(db: Database, changes: readonly StatusChange[]
       select m.job_id, m.attempt, c.result, c.object_key from moved m join change c on c.job_id = m.job_id
       where c.status = 'completed' and num_nonnulls(c.result, c.object_key) = 1
       on conflict (job_id, attempt) do nothing
+    ), told as (
+      insert into callback_deliveries (owner, job_id, attempt, event, url, job)
+      select m.owner, m.job_id, m.attempt, m.status, m.callback_url, row_to_json(m) from moved m
+      where m.status in ('completed', 'failed', 'cancelled') and m.callback_url is not null
+      on conflict (job_id, attempt, event) do nothing
     )
     select * from moved
   `.execute(db)
@@ -86,6 +96,8 @@ function columnsOf(changes: readonly StatusChange[]): Column[] {
     column('size_bytes', 'bigint', ({ sizeBytes }) => sizeBytes),
     column('sha256', 'text', ({ sha256 }) => sha256),
     column('duration_s', 'double precision', ({ durationS }) => durationS),
+    column('recording_key', 'text', ({ recording }) => recording?.objectKey),
+    column('content_type', 'text', ({ recording }) => recording && fitText(recording.contentType, 255)),
     column('error_code', 'text', ({ error }) => error && fitText(error.code, 100)),
     column('error_detail', 'text', ({ error }) => error && fitText(error.detail, 8000)),
     column('error_retryable', 'boolean', ({ error }) => error?.retryable),

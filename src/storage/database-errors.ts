@@ -14,8 +14,14 @@ const SYSTEM_ERROR = /^(E[A-Z_]{3,}|ERR_SOCKET_CLOSED)$/
 const OUTAGE_MESSAGE =
   /^(timeout exceeded when trying to connect|timeout expired|Connection terminated|Query read timeout|Cannot use a pool after calling end|Client has encountered a connection error|Client was closed|PGlite is closed|PGlite instance is already closed)/
 
+/** What the triggers of `0006-retention.ts` raise. */
+export const OWNER_DELETED_SQLSTATE = 'TW001'
+
 /** The error of a query or a connection as its caller shall see it. */
 export function toDatabaseError(error: unknown): unknown {
+  if ((error as { code?: unknown } | undefined)?.code === OWNER_DELETED_SQLSTATE) {
+    return new AppError('owner-deleted', 'The data of this owner is being deleted', { cause: error })
+  }
   if (!isOutage(error)) return error
   return new AppError('database-unavailable', 'The database cannot be reached', { cause: error })
 }

@@ -32,6 +32,7 @@ export const JOB_COLUMNS = [
   'error_detail',
   'error_retryable',
   'reference',
+  'purge_begun_at',
 ] as const satisfies readonly (keyof JobsTable)[]
 
 export type JobRow = Pick<Selectable<JobsTable>, (typeof JOB_COLUMNS)[number]>
@@ -62,6 +63,7 @@ export function toJob(row: JobRow): Job {
     finishedAt: row.finished_at,
     error: toJobError(row),
     reference: row.reference,
+    purgedAt: row.purge_begun_at,
   }
 }
 

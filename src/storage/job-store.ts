@@ -1,16 +1,24 @@
 /** Jobs in PostgreSQL. Invariant 1: the row is the truth, and the database's clock decides every deadline. */
 import { sql } from 'kysely'
 import { isUuid } from '../domain/ids.ts'
-import { type Job, progressOnEntering, STATUS_MESSAGES, UNFINISHED_STATUSES } from '../domain/job.ts'
-import type { Advanced, HopCount, JobStore, NewJob, StatusChange, StoredResult } from '../ports.ts'
+import { type Job, UNFINISHED_STATUSES } from '../domain/job.ts'
+import type { Advanced, HopCount, JobStore, StatusChange, StoredResult } from '../ports.ts'
 import { advanceRows } from './advance-jobs.ts'
 import { claimStalledRows } from './claim-stalled.ts'
+import { countUnfinished } from './count-unfinished.ts'
+import { createJob } from './create-job.ts'
 import type { Database } from './database.ts'
-import { fitText, JOB_COLUMNS, toJob } from './job-rows.ts'
+import { JOB_COLUMNS, toJob } from './job-rows.ts'
+import { listJobRows } from './list-jobs.ts'
+import { restartRow } from './restart-job.ts'
 
 export function createJobStore(db: Database): JobStore {
   return {
     create: (job) => createJob(db, job),
+    restart: (jobId, attempt) => restart(db, jobId, attempt),
+    list: async (owner, filter) => (await listJobRows(db, owner, filter)).map(toJob),
+    countInFlight: (limit) => countInFlight(db, limit),
+    countUnfinished: (owner, atMost) => countUnfinished(db, owner, atMost),
     find: async (jobId) => (await findJobs(db, [jobId]))[0],
     findMany: (jobIds) => findJobs(db, jobIds),
     advance: (changes) => advanceJobs(db, changes),
@@ -22,49 +30,6 @@ export function createJobStore(db: Database): JobStore {
       await sql`select 1`.execute(db)
     },
   }
-}
-
-/** A repeat finds the row of the first try: after a lost connection nobody knows whether the insert was committed. */
-async function createJob(db: Database, job: NewJob): Promise<Job> {
-  const deadline = sql<Date>`now() + make_interval(secs => ${job.uploadTimeoutS}::double precision)`
-  const row = await db
-    .insertInto('jobs')
-    .values({
-      job_id: job.jobId,
-      owner: job.owner,
-      token_id: job.tokenId,
-      status: 'uploading',
-      progress: progressOnEntering('uploading', 0),
-      message: STATUS_MESSAGES.uploading,
-      route: job.route,
-      filename: job.filename === null ? null : fitText(job.filename, 1024),
-      content_type: fitText(job.contentType, 255),
-      object_key: job.objectKey,
-      priority: job.priority,
-      metadata: JSON.stringify(job.metadata),
-      callback_url: job.callbackUrl,
-      not_before: job.notBefore,
-      traceparent: job.traceparent,
-      reference: referenceOf(job),
-      upload_deadline_at: deadline,
-      watched_from: deadline,
-    })
-    .onConflict((conflict) => conflict.column('job_id').doNothing())
-    .returning(JOB_COLUMNS)
-    .executeTakeFirst()
-  if (row !== undefined) return toJob(row)
-  const [existing] = await findJobs(db, [job.jobId])
-  if (existing?.owner !== job.owner) throw new Error(`The id ${job.jobId} belongs to another job`)
-  return existing
-}
-
-/** What the token has at this moment, frozen into the row by the statement that makes it. */
-function referenceOf({ owner, tokenId }: NewJob) {
-  return sql<string>`(
-    select json_build_object(
-      'audioKey', audio_key, 'audioSha256', audio_sha256, 'textgridKey', textgrid_key, 'pitchKey', pitch_key)
-    from token_references where owner = ${owner} and token_id = ${tokenId}::text
-  )`
 }
 
 async function findJobs(db: Database, jobIds: readonly string[]): Promise<Job[]> {
@@ -112,6 +77,11 @@ function assertConsistent({ jobId, to, error, result }: StatusChange): void {
   if (result !== undefined && to !== 'completed') throw new TypeError(`Job ${jobId}: only 'completed' has a result`)
 }
 
+async function restart(db: Database, jobId: string, attempt: number): Promise<Advanced> {
+  const row = await restartRow(db, jobId, attempt)
+  return { moved: row !== undefined, job: row === undefined ? (await findJobs(db, [jobId]))[0] : toJob(row) }
+}
+
 async function findResult(db: Database, jobId: string): Promise<StoredResult | undefined> {
   if (!isUuid(jobId)) return undefined
   const row = await db
@@ -134,9 +104,9 @@ async function findOlderThan(db: Database, ageS: number, limit: number): Promise
     .selectFrom('jobs')
     .select(JOB_COLUMNS)
     .where('finished_at', 'is', null)
-    .where('created_at', '<=', cutoff)
+    .where('begun_at', '<=', cutoff)
     .where(sql<boolean>`coalesce(not_before <= ${cutoff}, true)`)
-    .orderBy('created_at')
+    .orderBy('begun_at')
     .limit(limit)
     .execute()
   return rows.map(toJob)
@@ -155,4 +125,12 @@ async function countByStatus(db: Database): Promise<HopCount[]> {
     const row = rows.find((candidate) => candidate.status === status)
     return { status, count: row?.count ?? 0, oldestAgeS: row === undefined ? null : Math.max(0, row.oldest_age_s) }
   })
+}
+
+async function countInFlight(db: Database, limit: number): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::integer as count from (
+      select 1 from jobs where finished_at is null and status in ('forwarded', 'analysing') limit ${limit}
+    ) as in_flight`.execute(db)
+  return rows[0]?.count ?? 0
 }

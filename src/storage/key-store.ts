@@ -1,42 +1,103 @@
 /** API keys in PostgreSQL, by the SHA-256 of their text; the text itself is never kept. */
-import { sql } from 'kysely'
-import type { ApiKey, KeyStore } from '../ports.ts'
+import { type ExpressionBuilder, type Selectable, sql } from 'kysely'
+import { isUuid } from '../domain/ids.ts'
+import type { ApiKey, KeyRecord, KeyStore, NewKey } from '../ports.ts'
 import type { Database } from './database.ts'
+import type { ApiKeysTable, Tables } from './tables.ts'
 
 const HASH = /^[0-9a-f]{64}$/
+const FOUND = ['key_id', 'owner', 'role', 'expires_at'] as const
+const RECORD = [...FOUND, 'name', 'created_at', 'revoked_at', 'last_used_at'] as const
 
 export function createKeyStore(db: Database): KeyStore {
   return {
-    findByHash: (keyHash) => findByHash(db, keyHash),
-    ensure: async ({ owner, role, keyHash, name }) => {
+    findByHash: async (keyHash) => (HASH.test(keyHash) ? findLive(db, 'key_hash', keyHash) : undefined),
+    findById: async (keyId) => (isUuid(keyId) ? findLive(db, 'key_id', keyId) : undefined),
+    ensure: async (key) => {
       await db
         .insertInto('api_keys')
-        .values({ owner, role, key_hash: keyHash, name })
+        .values(toRow(key))
         .onConflict((conflict) => conflict.column('key_hash').doNothing())
         .execute()
+    },
+    create: async (key) =>
+      toRecord(await db.insertInto('api_keys').values(toRow(key)).returning(RECORD).executeTakeFirstOrThrow()),
+    list: (page) => list(db, page),
+    revoke: (keyId) => revoke(db, keyId),
+    touch: async (keyId) => {
+      await sql`
+        update api_keys set last_used_at = now()
+        where key_id = ${keyId} and (last_used_at is null or last_used_at < now() - interval '1 minute')
+      `.execute(db)
     },
   }
 }
 
+async function findLive(db: Database, column: 'key_hash' | 'key_id', value: string): Promise<ApiKey | undefined> {
+  const row = await db.selectFrom('api_keys').select(FOUND).where(column, '=', value).where(isLive).executeTakeFirst()
+  return row && toApiKey(row)
+}
+
+function isLive(eb: ExpressionBuilder<Tables, 'api_keys'>) {
+  return eb.and([
+    eb('revoked_at', 'is', null),
+    eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', sql<Date>`now()`)]),
+  ])
+}
+
+async function list(db: Database, { owner, after, limit }: Parameters<KeyStore['list']>[0]): Promise<KeyRecord[]> {
+  let query = db.selectFrom('api_keys').select(RECORD)
+  if (owner !== undefined) query = query.where('owner', '=', owner)
+  if (after !== undefined) {
+    const last = sql`(select created_at, key_id from api_keys where key_id = ${after})`
+    query = query.where(sql<boolean>`(created_at, key_id) < ${last}`)
+  }
+  const rows = await query.orderBy('created_at', 'desc').orderBy('key_id', 'desc').limit(limit).execute()
+  return rows.map(toRecord)
+}
+
 /**
- * A revoked or expired key is not found. `last_used_at` tells an operator whether a key is still in use; it is written
- * once an hour at most and never waited for, so that a lookup stays a read.
+ * Every live admin key is locked first, in one order: of two that revoke each other's last company, the second waits
+ * and then sees that it holds the last.
  */
-async function findByHash(db: Database, keyHash: string): Promise<ApiKey | undefined> {
-  if (!HASH.test(keyHash)) return undefined
-  const { rows } = await sql<{ key_id: string; owner: string; role: ApiKey['role'] }>`
-    with found as (
-      select key_id, owner, role, last_used_at from api_keys
-      where key_hash = ${keyHash} and revoked_at is null and (expires_at is null or expires_at > now())
-    ), stale as (
-      select k.key_id from api_keys k join found f on f.key_id = k.key_id
-      where f.last_used_at is null or f.last_used_at < now() - interval '1 hour'
-      for no key update of k skip locked
-    ), touched as (
-      update api_keys k set last_used_at = now() from stale where k.key_id = stale.key_id
-    )
-    select key_id, owner, role from found
-  `.execute(db)
-  const [row] = rows
-  return row === undefined ? undefined : { keyId: row.key_id, owner: row.owner, role: row.role }
+async function revoke(db: Database, keyId: string): ReturnType<KeyStore['revoke']> {
+  if (!isUuid(keyId)) return 'unknown'
+  return db.transaction().execute(async (trx) => {
+    const admins = await trx
+      .selectFrom('api_keys')
+      .select('key_id')
+      .where('role', '=', 'admin')
+      .where(isLive)
+      .orderBy('key_id')
+      .forUpdate()
+      .execute()
+    if (admins.length === 1 && admins[0]?.key_id === keyId) return 'last-admin'
+    const revoked = await trx
+      .updateTable('api_keys')
+      .set({ revoked_at: sql`coalesce(revoked_at, now())` })
+      .where('key_id', '=', keyId)
+      .returning('key_id')
+      .executeTakeFirst()
+    return revoked === undefined ? 'unknown' : 'revoked'
+  })
+}
+
+function toRow({ owner, role, keyHash, name, expiresAt = null }: NewKey) {
+  return { owner, role, key_hash: keyHash, name, expires_at: expiresAt }
+}
+
+type Row = Selectable<ApiKeysTable>
+
+function toApiKey(row: Pick<Row, (typeof FOUND)[number]>): ApiKey {
+  return { keyId: row.key_id, owner: row.owner, role: row.role, expiresAt: row.expires_at }
+}
+
+function toRecord(row: Pick<Row, (typeof RECORD)[number]>): KeyRecord {
+  return {
+    ...toApiKey(row),
+    name: row.name,
+    createdAt: row.created_at,
+    revokedAt: row.revoked_at,
+    lastUsedAt: row.last_used_at,
+  }
 }

@@ -3,12 +3,24 @@ import { type Migration, Migrator } from 'kysely/migration'
 import type { Database } from './database.ts'
 import * as jobs from './migrations/0001-jobs.ts'
 import * as references from './migrations/0002-references.ts'
+import * as jobOperations from './migrations/0003-job-operations.ts'
+import * as deliveries from './migrations/0004-deliveries.ts'
+import * as uploads from './migrations/0005-uploads.ts'
+import * as retention from './migrations/0006-retention.ts'
+import * as limits from './migrations/0008-limits.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-jobs': jobs,
   '0002-references': references,
+  '0003-job-operations': jobOperations,
+  '0004-deliveries': deliveries,
+  '0005-uploads': uploads,
+  '0006-retention': retention,
+  '0008-limits': limits,
 }
+
+export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)
 
 /**
  * Applies the migrations that are missing, all or none, and returns their names; a repeat applies nothing. Several

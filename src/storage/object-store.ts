@@ -4,11 +4,19 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadBucketCommand,
+  HeadObjectCommand,
+  NotFound,
   PutObjectCommand,
   S3Client,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3'
-import type { ObjectStore } from '../ports.ts'
+import { formatDisposition } from '../domain/content-disposition.ts'
+import type { DownloadOptions, ObjectStore } from '../ports/object-store.ts'
+import type { MemoryBudget } from './memory-budget.ts'
+import { listObjects } from './object-list.ts'
+import { createMultipartUploads } from './object-multipart.ts'
+import { createObjectRequests } from './object-requests.ts'
+import { createObjectSigner, type ObjectSigner } from './object-signing.ts'
 import { uploadObject } from './object-upload.ts'
 import { toStorageError } from './storage-errors.ts'
 
@@ -24,7 +32,8 @@ const CHECK_TIMEOUT_MS = 3_000
 
 /** A client whose every wait has a bound. Close with `destroy()`. */
 export function createS3Client({ region, endpoint, credentials }: S3Options): S3Client {
-  const agent = { keepAlive: true, maxSockets: 64 }
+  // Uploads have connections of their own; what counts here are downloads, whose readers may be slow.
+  const agent = { keepAlive: true, maxSockets: 256 }
   const config: S3ClientConfig & { expectContinueHeader: boolean } = {
     region,
     maxAttempts: 3,
@@ -48,15 +57,30 @@ export function createS3Client({ region, endpoint, credentials }: S3Options): S3
   return new S3Client(config)
 }
 
-export function createObjectStore(s3: S3Client, bucket: string): ObjectStore {
+export interface ObjectStoreOptions {
+  /** Of the whole process: every upload that has to be buffered takes its memory here. */
+  readonly budget: MemoryBudget
+  /** Where browsers reach the store, when that is not where we do. */
+  readonly publicEndpoint?: string | undefined
+}
+
+export function createObjectStore(s3: S3Client, bucket: string, options: ObjectStoreOptions): ObjectStore {
   const root = `s3://${bucket}/`
+  const requests = createObjectRequests(createObjectSigner(s3, bucket))
+  const multipart = createMultipartUploads(s3, bucket)
+  const tools = { requests, multipart, budget: options.budget }
+  const publicSigner = createObjectSigner(s3, bucket, options.publicEndpoint)
   return {
-    put: (key, body, { contentType, signal }) => uploadObject({ s3, bucket, key, contentType }, body, signal),
+    put: (key, body, putOptions) => uploadObject(tools, key, body, putOptions),
     putBytes: async (key, bytes, contentType) => {
       const command = new PutObjectCommand({ Bucket: bucket, Key: key, ContentType: contentType, Body: bytes })
       await s3.send(command).catch(rethrow)
     },
     get: (key, signal) => getObject(s3, { Bucket: bucket, Key: key }, signal),
+    head: (key) => headObject(s3, { Bucket: bucket, Key: key }),
+    list: (prefix, page) => listObjects(s3, bucket, prefix, page),
+    presignGet: (key, download) => presignDownload(publicSigner, key, download),
+    abortStaleUploads: (olderThan) => multipart.abortStale(olderThan),
     delete: async (key) => {
       await s3.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })).catch(rethrow)
     },
@@ -70,6 +94,25 @@ export function createObjectStore(s3: S3Client, bucket: string): ObjectStore {
       await s3.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal }).catch(rethrow)
     },
   }
+}
+
+async function headObject(s3: S3Client, place: { Bucket: string; Key: string }) {
+  try {
+    const { ContentLength = 0 } = await s3.send(new HeadObjectCommand(place))
+    return { sizeBytes: ContentLength }
+  } catch (error) {
+    if (error instanceof NotFound) return undefined
+    throw toStorageError(error)
+  }
+}
+
+function presignDownload(signer: ObjectSigner, key: string, download: DownloadOptions): Promise<string> {
+  const { expiresInS, filename, contentType } = download
+  const query = {
+    'response-content-disposition': formatDisposition(filename),
+    ...(contentType === undefined ? {} : { 'response-content-type': contentType }),
+  }
+  return signer.presign({ method: 'GET', key, query }, expiresInS).catch(rethrow)
 }
 
 async function getObject(

@@ -1,135 +1,182 @@
 /**
- * Puts a stream of unknown length into S3 with one part in memory: up to one part it is a single PutObject, above it a
- * multipart upload, one part in flight while the stream waits.
+ * Puts a stream into S3, holding as little of it as what is known of its length allows.
+ *
+ *   exact, up to 8 MiB   one PUT, streamed                    bound, up to 8 MiB   one buffer, one PUT
+ *   exact, above         parts of 8 MiB, streamed             bound, above         the same parts; the rest from a buffer
+ *   unknown              parts of 5 MiB, each from a buffer
  *
  *   stream ends                       → object
  *   stream fails, or `signal` aborts  → its own error, at once
  *   S3 fails                          → `storage-unavailable`, the stream destroyed
  *
- * After a failure nothing is left: neither parts (they are billed and invisible) nor an object, should S3 have made it
- * while its answer was lost. So a key is for one upload only, never for one that is kept already.
+ * A buffer's whole memory is taken from the process's budget before its first byte is read. After a failure nothing is
+ * left: neither parts (they are billed and invisible) nor an object, should S3 have made it while its answer was lost.
+ * So a key is for one upload only, never for one that is kept already.
  */
 import { finished, type Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectCommand,
-  PutObjectCommand,
-  type S3Client,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3'
-import { type Part, partsOf } from './object-parts.ts'
-import { toStorageError } from './storage-errors.ts'
+import type { PutOptions } from '../ports/object-store.ts'
+import type { Lease, MemoryBudget } from './memory-budget.ts'
+import type { MultipartUploads } from './object-multipart.ts'
+import { type ByteReader, createByteReader, exactly, exactlyToEnd, fill, longerThanAnnounced } from './object-parts.ts'
+import type { ObjectRequests } from './object-requests.ts'
+import { type ReplayableBody, replayBuffer, replayHead } from './replayable-body.ts'
 
-/** The smallest part that S3 allows. */
-export const PART_SIZE_BYTES = 5 * 1024 * 1024
+const MIB = 1024 * 1024
+/** Up to here an object is one request; above it parts are at least this long. */
+export const WHOLE_BYTES = 8 * MIB
+/** A part of a body of unknown length: the smallest that S3 allows. */
+export const UNKNOWN_PART_BYTES = 5 * MIB
+/** S3 takes this many parts. */
+const MAX_PARTS = 10_000
+/** What may come after a file that is the last part of its form: the closing boundary and what little clients add. */
+const FORM_END_BYTES = 64 * 1024
+const BUFFER_STEP_BYTES = 64 * 1024
 
-/** Longest time to clear away what a failed upload left; the bucket's lifecycle rule gets the rest. */
-const CLEAN_UP_MS = 2_000
+export interface UploadTools {
+  readonly requests: ObjectRequests
+  readonly multipart: MultipartUploads
+  readonly budget: MemoryBudget
+}
 
-export interface Target {
-  readonly s3: S3Client
-  readonly bucket: string
+/** One upload under way, with what it has taken and may have made so far. */
+interface Upload {
+  readonly tools: UploadTools
   readonly key: string
   readonly contentType: string
-}
-
-/** What an upload may have made so far. */
-interface Traces {
+  readonly stop: AbortSignal
+  readonly etags: (string | undefined)[]
   uploadId?: Promise<string>
   object?: boolean
+  lease?: Lease
 }
 
-export async function uploadObject(target: Target, body: Readable, signal: AbortSignal): Promise<void> {
+export async function uploadObject(
+  tools: UploadTools,
+  key: string,
+  body: Readable,
+  { contentType, signal, size }: PutOptions,
+): Promise<void> {
   const broken = new AbortController()
   const stop = AbortSignal.any([signal, broken.signal])
   const unwatch = finished(body, { writable: false }, (error) => error && broken.abort(error))
-  const traces: Traces = {}
+  const upload: Upload = { tools, key, contentType, stop, etags: [] }
   const over = new AbortController()
   try {
     // A race: neither a stream that hangs nor an S3 that hangs may hold back the failure of the other side.
-    await Promise.race([rejectOnAbort(stop, over.signal), upload(target, partsOf(body, PART_SIZE_BYTES), traces, stop)])
+    await Promise.race([rejectOnAbort(stop, over.signal), send(upload, createByteReader(body), size)])
   } catch (error) {
     const failure = stop.aborted ? stop.reason : error
     // A stream that is being torn down may still fail, which is news to nobody.
     body.on('error', () => {})
     broken.abort()
     body.destroy()
-    await clearAway(target, traces)
+    upload.lease?.release()
+    await tools.multipart.clearAway(key, { uploadId: upload.uploadId, object: upload.object === true })
     throw failure
   } finally {
     unwatch()
-    over.abort()
+    // A reason of our own: Node's default is an exception with its stack, made for each upload.
+    over.abort('over')
   }
 }
 
-async function upload(target: Target, parts: AsyncIterable<Part>, traces: Traces, stop: AbortSignal): Promise<void> {
-  const etags: (string | undefined)[] = []
-  for await (const { bytes, last } of parts) {
-    stop.throwIfAborted()
-    if (last && etags.length === 0) return putWhole(target, bytes, traces, stop)
-    traces.uploadId ??= startMultipart(target)
-    const uploadId = await traces.uploadId
-    etags.push(await putPart(target, { uploadId, number: etags.length + 1, bytes }, stop))
+async function send(upload: Upload, reader: ByteReader, size: PutOptions['size']): Promise<void> {
+  upload.stop.throwIfAborted()
+  if (size === undefined) return sendUnknown(upload, reader)
+  if (size.exact) return sendExact(upload, reader, size.bytes)
+  return sendBound(upload, reader, size.bytes)
+}
+
+async function sendExact(upload: Upload, reader: ByteReader, bytes: number): Promise<void> {
+  const detail = `The body has fewer than the ${bytes} bytes that were announced.`
+  // Who has not sent a byte yet holds no connection.
+  await reader.isAtEnd()
+  if (bytes <= WHOLE_BYTES) return putWhole(upload, replayHead(exactlyToEnd(reader, bytes, detail), bytes))
+  const partBytes = partSizeFor(bytes)
+  for (let left = bytes; left > 0; left -= partBytes) {
+    const length = Math.min(left, partBytes)
+    const chunks = left <= partBytes ? exactlyToEnd(reader, length, detail) : exactly(reader, length, detail)
+    await putPart(upload, replayHead(chunks, length))
   }
-  await complete(target, etags, traces, stop)
+  await complete(upload)
 }
 
-async function putWhole(target: Target, bytes: Buffer, traces: Traces, stop: AbortSignal): Promise<void> {
-  traces.object = true
-  const command = new PutObjectCommand({ ...placeOf(target), ContentType: target.contentType, Body: bytes })
-  await target.s3.send(command, { abortSignal: stop }).catch(rethrow)
-}
-
-/** Not stopped by the signal: an upload whose id is not known cannot be cleared away. */
-async function startMultipart(target: Target): Promise<string> {
-  const command = new CreateMultipartUploadCommand({ ...placeOf(target), ContentType: target.contentType })
-  const { UploadId } = await target.s3.send(command).catch(rethrow)
-  if (UploadId === undefined) throw toStorageError(new Error('CreateMultipartUpload answered without an UploadId'))
-  return UploadId
-}
-
-async function putPart(
-  target: Target,
-  part: { uploadId: string; number: number; bytes: Buffer },
-  stop: AbortSignal,
-): Promise<string | undefined> {
-  const ref = { UploadId: part.uploadId, PartNumber: part.number }
-  const command = new UploadPartCommand({ ...placeOf(target), ...ref, Body: part.bytes })
-  const { ETag } = await target.s3.send(command, { abortSignal: stop }).catch(rethrow)
-  return ETag
-}
-
-async function complete(
-  target: Target,
-  etags: readonly (string | undefined)[],
-  traces: Traces,
-  stop: AbortSignal,
-): Promise<void> {
-  const UploadId = await traces.uploadId
-  const Parts = etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }))
-  traces.object = true
-  const command = new CompleteMultipartUploadCommand({ ...placeOf(target), UploadId, MultipartUpload: { Parts } })
-  await target.s3.send(command, { abortSignal: stop }).catch(rethrow)
-}
-
-/** Best effort within a bound, since S3 may be away: parts fall to the lifecycle rule, an object stays. */
-async function clearAway(target: Target, traces: Traces): Promise<void> {
-  const abortSignal = AbortSignal.timeout(CLEAN_UP_MS)
-  const dropParts = async () => {
-    if (traces.uploadId === undefined) return
-    const command = new AbortMultipartUploadCommand({ ...placeOf(target), UploadId: await traces.uploadId })
-    await target.s3.send(command, { abortSignal })
+async function sendBound(upload: Upload, reader: ByteReader, bound: number): Promise<void> {
+  if (bound <= WHOLE_BYTES) return putBuffered(upload, reader, bound)
+  const partBytes = partSizeFor(bound)
+  let left = bound
+  for (; left - FORM_END_BYTES >= partBytes; left -= partBytes) {
+    await reader.isAtEnd()
+    const detail = 'Send the file as the last part of the form: what comes after it must be small.'
+    await putPart(upload, replayHead(exactly(reader, partBytes, detail), partBytes))
   }
-  const dropObject = async () => {
-    if (traces.object) await target.s3.send(new DeleteObjectCommand(placeOf(target)), { abortSignal })
+  await putBuffered(upload, reader, left)
+}
+
+/** The rest of a body that has at most so many bytes. */
+async function putBuffered(upload: Upload, reader: ByteReader, bound: number): Promise<void> {
+  await withBuffer(upload, bound, async (buffer) => {
+    const filled = await fill(reader, buffer)
+    if (!(await reader.isAtEnd())) throw longerThanAnnounced()
+    if (upload.uploadId === undefined) return putWhole(upload, replayBuffer(buffer.subarray(0, filled)))
+    if (filled > 0) await putPart(upload, replayBuffer(buffer.subarray(0, filled)))
+    await complete(upload)
+  })
+}
+
+async function sendUnknown(upload: Upload, reader: ByteReader): Promise<void> {
+  let ended = false
+  while (!ended) {
+    await withBuffer(upload, UNKNOWN_PART_BYTES, async (buffer) => {
+      const filled = await fill(reader, buffer)
+      ended = filled < buffer.length
+      const body = replayBuffer(buffer.subarray(0, filled))
+      if (ended && upload.uploadId === undefined) return putWhole(upload, body)
+      if (filled > 0) await putPart(upload, body)
+    })
   }
-  const done = new AbortController()
-  const bound = delay(CLEAN_UP_MS, undefined, { signal: done.signal }).catch(() => {})
-  await Promise.race([Promise.allSettled([dropParts(), dropObject()]), bound])
-  done.abort()
+  if (upload.uploadId !== undefined) await complete(upload)
+}
+
+/** Waits for memory, which goes back when `use` is done; after a failure nobody writes to that buffer again. */
+async function withBuffer(upload: Upload, bytes: number, use: (buffer: Buffer) => Promise<void>): Promise<void> {
+  const { budget } = upload.tools
+  // In steps, so that buffers fit the next upload too; never more than there is in all.
+  const stepped = Math.ceil(Math.max(bytes, 1) / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES
+  const lease = await budget.take(stepped, upload.stop)
+  upload.lease = lease
+  if (upload.stop.aborted) lease.release()
+  upload.stop.throwIfAborted()
+  await use(lease.buffer.subarray(0, bytes))
+  lease.release({ reusable: true })
+}
+
+async function putWhole(upload: Upload, body: ReplayableBody): Promise<void> {
+  const { tools, key, contentType, stop } = upload
+  upload.object = true
+  await tools.requests.put({ key, headers: { 'content-type': contentType }, body }, stop)
+}
+
+async function putPart(upload: Upload, body: ReplayableBody): Promise<void> {
+  const { tools, key, contentType, etags, stop } = upload
+  upload.uploadId ??= tools.multipart.start(key, contentType)
+  const uploadId = await upload.uploadId
+  stop.throwIfAborted()
+  const query = { partNumber: String(etags.length + 1), uploadId }
+  etags.push(await tools.requests.put({ key, query, body }, stop))
+}
+
+async function complete(upload: Upload): Promise<void> {
+  const { tools, key, etags, stop } = upload
+  const uploadId = await upload.uploadId
+  if (uploadId === undefined) throw new Error('nothing to complete')
+  upload.object = true
+  await tools.multipart.complete(key, { uploadId, etags }, stop)
+}
+
+/** The parts of a body are equal, at least `WHOLE_BYTES`, and not too many. */
+export function partSizeFor(bytes: number): number {
+  return Math.max(WHOLE_BYTES, Math.ceil(bytes / MAX_PARTS))
 }
 
 /** The signal may live long after the upload is `over`: then nothing of it must hang on the signal. */
@@ -138,12 +185,4 @@ function rejectOnAbort(signal: AbortSignal, over: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over })
   })
-}
-
-function placeOf({ bucket, key }: Target) {
-  return { Bucket: bucket, Key: key }
-}
-
-function rethrow(error: unknown): never {
-  throw toStorageError(error)
 }

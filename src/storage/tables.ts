@@ -2,6 +2,8 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { JobStatus, Priority, Route, UnfinishedStatus } from '../domain/job.ts'
 import type { ReferenceKeys } from '../domain/reference.ts'
+import type { CallbackEvent, DeliveryStatus } from '../ports/deliveries.ts'
+import type { UploadMethod } from '../ports/direct-uploads.ts'
 
 /** Written as it is, read as the drivers give it: pg a string, PGlite a number. */
 type BigInteger = ColumnType<number | string | bigint, number | null, number | null>
@@ -39,7 +41,15 @@ export interface JobsTable {
   stage_at: Generated<Date>
   watched_from: Date
   claims: Generated<number>
+  idempotency_key: string | null
+  begun_at: Generated<Date>
+  upload_method: UploadMethod | null
+  upload_id: string | null
+  declared_size_bytes: BigInteger | null
+  declared_sha256: string | null
   reference: ColumnType<ReferenceKeys | null, string | null, never>
+  purge_begun_at: Date | null
+  purged_at: Date | null
 }
 
 export interface TokenReferencesTable {
@@ -72,7 +82,38 @@ export interface ApiKeysTable {
   last_used_at: Date | null
 }
 
+export interface CallbackDeliveriesTable {
+  delivery_id: Generated<string>
+  owner: string
+  job_id: string
+  attempt: number
+  event: CallbackEvent
+  url: string
+  /** The row of the job as `advance-jobs.ts` wrote it down: times are texts. */
+  job: ColumnType<Record<string, unknown>, string, never>
+  status: Generated<DeliveryStatus>
+  tries: Generated<number>
+  next_try_at: Generated<Date>
+  give_up_at: Generated<Date>
+  lease: string | null
+  leased_until: Date | null
+  last_status: number | null
+  last_error: string | null
+  created_at: Generated<Date>
+  delivered_at: Date | null
+}
+
+export interface OwnerSecretsTable {
+  owner: string
+  secret: string
+  created_at: Generated<Date>
+  previous: string | null
+  previous_until: Date | null
+}
+
 export interface Tables {
+  callback_deliveries: CallbackDeliveriesTable
+  owner_secrets: OwnerSecretsTable
   jobs: JobsTable
   job_results: JobResultsTable
   api_keys: ApiKeysTable

@@ -24,8 +24,9 @@ export function createTokenStore(db: Database): TokenStore {
         textgrid_key: keys.textgridKey,
         pitch_key: keys.pitchKey,
       }
-      // What this call does not bring stays as it was.
-      const brought = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null))
+      // What this call does not bring stays as it was, unless it belonged to another recording.
+      const replaces = keys.audioKey !== null
+      const brought = Object.fromEntries(Object.entries(values).filter(([, value]) => replaces || value !== null))
       const row = await db
         .insertInto('token_references')
         .values({ owner, token_id: tokenId, ...values })

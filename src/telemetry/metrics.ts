@@ -5,11 +5,16 @@ import type { Metrics } from '../ports.ts'
 /** What a counter or histogram of this name counts; a name that is not here is a mistake and throws. */
 const HELP = {
   uploads: ['counter', 'Uploads by how they ended', ['outcome']],
+  limits: ['counter', 'Looks at the limits of an owner; open is what Redis could not answer', ['outcome']],
   dispatches: ['counter', 'Jobs handed to the queue, or left for the reconciler', ['outcome']],
   forwards: ['counter', 'Jobs forwarded to SQS, and repeats that were acknowledged', ['outcome']],
-  analyses: ['counter', 'Recordings analysed, and repeats that were acknowledged', ['outcome']],
-  results: ['counter', 'Results recorded, and repeats that were acknowledged', ['outcome']],
+  analyses: ['counter', 'Recordings analysed, stopped, and repeats that were acknowledged', ['outcome']],
+  reference_faults: ['counter', 'Analyses whose reference material could not be used', ['code']],
+  results: ['counter', 'Results recorded, and repeats and late ones that were acknowledged', ['outcome']],
+  job_operations: ['counter', 'Jobs that their owners cancelled or retried', ['operation']],
   reconciled: ['counter', 'What the reconciler did', ['action']],
+  swept: ['counter', 'Orphans, missing recordings, purged jobs and deleted owners that were dealt with', ['kind']],
+  callbacks: ['counter', 'Notifications to clients by how a try ended', ['outcome']],
   publish_failures: ['counter', 'Progress events that could not be published', ['code']],
   scrape_failures: ['counter', 'Gauges that could not be read', ['source']],
   analysis: ['histogram', 'Time of one analysis from the order to its answer', []],

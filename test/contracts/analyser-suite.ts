@@ -91,6 +91,26 @@ export function describeAnalyser(name: string, open: () => Analyser & { close?()
       assert.equal(endless.destroyed, true)
     })
 
+    test('a reference that cannot be used is told in the result, and fails nothing', async () => {
+      const fault = { code: 'object-not-found', detail: 'The stored recording is gone.' } as const
+      const reference = { textGrid: null, pitch: null, computedPitch: null, audio: null, fault }
+      const outcome = await analyser.analyse(analysisJob(createReadStream(RECORDING), { reference }))
+      assert.deepEqual(outcome.referenceFault, fault)
+      const { comparison } = JSON.parse(outcome.result)
+      assert.deepEqual([comparison.score, comparison.reason], [null, 'reference-unusable'])
+    })
+
+    test('both streams of a job are closed, whatever becomes of it', async () => {
+      for (const content of ['no recording at all', 'RIFF\x10\0\0\0WAVEfmt ']) {
+        const recording = Readable.from([Buffer.from(content, 'latin1')])
+        const audio = new Readable({ read() {} })
+        audio.push(null)
+        const reference = { textGrid: null, pitch: null, computedPitch: null, audio }
+        await assert.rejects(analyser.analyse(analysisJob(recording, { reference })))
+        assert.deepEqual([recording.destroyed, audio.destroyed], [true, true])
+      }
+    })
+
     test('two recordings at once do not disturb each other', async () => {
       const outcomes = await Promise.all(
         ['a', 'b'].map((jobId) => analyser.analyse(analysisJob(createReadStream(RECORDING), { jobId }))),

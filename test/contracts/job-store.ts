@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { createUuidV7 } from '../../src/domain/ids.ts'
 import { describeAdvance, describeRepeats } from './job-store-advance.ts'
 import { describeClaims, describeOverview } from './job-store-claims.ts'
+import { describeIdempotency, describeList, describeRestart } from './job-store-operations.ts'
 import { changeTo, type JobStoreSuite, newJob, type OpenJobStore } from './job-store-suite.ts'
 
 /** What every store of jobs promises. The tests share one store; each looks at its own jobs only. */
@@ -32,6 +33,9 @@ export function describeJobStore(
     describeResults(suite)
     describeClaims(suite)
     describeOverview(suite)
+    describeIdempotency(suite)
+    describeList(suite)
+    describeRestart(suite)
   })
 }
 
@@ -54,6 +58,7 @@ function describeRows({ store, jobIn }: JobStoreSuite): void {
       finishedAt: null,
       error: null,
       reference: null,
+      purgedAt: null,
     })
     assert.deepEqual(updatedAt, createdAt)
     assert.deepEqual(await store().find(given.jobId), job)

@@ -1,34 +1,15 @@
 import assert from 'node:assert/strict'
-import { randomBytes, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
+import { randomBytes } from 'node:crypto'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { AppError } from '../../src/domain/errors.ts'
-import type { ObjectStore } from '../../src/ports.ts'
-
-export interface OpenObjectStore {
-  readonly store: ObjectStore
-  /** Content type of an object; undefined when there is none. */
-  typeOf(key: string): Promise<string | undefined>
-  /** Keys of the uploads that were begun and neither completed nor aborted. */
-  openUploads(): Promise<string[]>
-  close(): Promise<void>
-}
+import { chunked, newObjectKey, type OpenObjectStore, plainOptions, writeAll } from './object-store-bodies.ts'
+import { describeListing } from './object-store-listing.ts'
+import { describeSizes } from './object-store-sizes.ts'
 
 const MIB = 1024 * 1024
 const PART = 5 * MIB
-export const newObjectKey = () => `audio/a%40b.example/2026/11/21/${randomUUID()}.wav`
-export const plainOptions = () => ({ contentType: 'audio/wav', signal: new AbortController().signal })
-
-/** A stream that gives these bytes in chunks of a size that divides nothing. */
-export function chunked(bytes: Buffer, chunkSize = 65_521): Readable {
-  const cut = function* () {
-    for (let at = 0; at < bytes.length; at += chunkSize) yield bytes.subarray(at, at + chunkSize)
-  }
-  return Readable.from(cut(), { objectMode: false })
-}
-
 /** What every store of objects promises. */
 export function describeObjectStore(name: string, open: () => Promise<OpenObjectStore>): void {
   describe(name, () => {
@@ -40,6 +21,8 @@ export function describeObjectStore(name: string, open: () => Promise<OpenObject
     describeWhole(() => opened)
     describeBroken(() => opened)
     describeNames(() => opened)
+    describeSizes(() => opened)
+    describeListing(() => opened)
   })
 }
 
@@ -213,11 +196,4 @@ function describeNames(opened: () => OpenObjectStore): void {
 async function* failing(bytes: Buffer, failure: Error): AsyncGenerator<Buffer> {
   for await (const chunk of chunked(bytes)) yield chunk
   throw failure
-}
-
-/** Writes and waits until all of it has been read. */
-async function writeAll(body: PassThrough, bytes: Buffer): Promise<void> {
-  for (let at = 0; at < bytes.length; at += 60_000) {
-    if (!body.write(bytes.subarray(at, at + 60_000))) await once(body, 'drain')
-  }
 }

@@ -6,6 +6,7 @@ import type { JobStatus } from '../../src/domain/job.ts'
 import type { ProgressEvent } from '../../src/domain/progress-event.ts'
 import type { LogEntry, LogListener, ProgressLog } from '../../src/ports.ts'
 import { createArrivals } from './arrivals.ts'
+import { describeForgetting } from './progress-log-forget.ts'
 
 export interface OpenProgressLog {
   /** Empty; keeps about `maxEntries` entries of an owner. */
@@ -235,6 +236,7 @@ export function describeProgressLog(name: string, open: () => Promise<OpenProgre
       assert.equal(stays.items.length, 1)
       last()
     })
+    describeForgetting(() => log, eventsOf)
 
     test('a log that can be reached says so', async () => {
       await log.check()

@@ -31,14 +31,24 @@ export function describeTokenStore(
 
     test('a kind that comes later is added, one that comes again is replaced, the others stay', async () => {
       const owner = randomUUID()
-      const first = await store.put(owner, 't', keys({ textgridKey: 'one' }))
-      await store.put(owner, 't', keys({ pitchKey: 'p', audioKey: 'a', audioSha256: SHA }))
+      const first = await store.put(owner, 't', keys({ audioKey: 'a', audioSha256: SHA, textgridKey: 'one' }))
+      await store.put(owner, 't', keys({ pitchKey: 'p' }))
       const last = await store.put(owner, 't', keys({ textgridKey: 'two' }))
       const { createdAt, updatedAt, ...rest } = last
       const places = { audioKey: 'a', audioSha256: SHA, textgridKey: 'two', pitchKey: 'p' }
       assert.deepEqual(rest, { owner, tokenId: 't', ...places })
       assert.deepEqual(createdAt, first.createdAt)
       assert.ok(updatedAt >= first.updatedAt)
+    })
+
+    test('a new recording takes the labels and the pitch of the old one away, unless it brings its own', async () => {
+      const owner = randomUUID()
+      const first = { audioKey: 'a', audioSha256: SHA, textgridKey: 'a.TextGrid', pitchKey: 'a.pitch' }
+      await store.put(owner, 't', first)
+      const second = keys({ audioKey: 'b', audioSha256: 'b'.repeat(64), pitchKey: 'b.pitch' })
+      await store.put(owner, 't', second)
+      const { audioKey, audioSha256, textgridKey, pitchKey } = (await store.find(owner, 't'))!
+      assert.deepEqual({ audioKey, audioSha256, textgridKey, pitchKey }, second)
     })
 
     test('a token without anything is refused', async () => {

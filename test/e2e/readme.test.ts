@@ -25,6 +25,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'npm run worker:analyse': 'test/e2e/roles.test.ts',
   'npm run worker:record': 'test/e2e/roles.test.ts',
   'npm run worker:reconcile': 'test/e2e/roles.test.ts',
+  'npm run keys': 'test/integration/auth-keys.test.ts',
   'npm test': 'here',
   'npm run check': '.ci/run',
   'docker-compose up --build': 'test/e2e/compose.test.ts',

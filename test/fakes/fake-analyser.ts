@@ -17,6 +17,7 @@ export function createFakeAnalyser({ maxDurationS = 3600 }: { maxDurationS?: num
   const behaviours: ((job: AnalysisJob) => Promise<AnalysisOutcome>)[] = []
   return {
     begun,
+    mode: 'robust',
     next: (behaviour) => void behaviours.push(behaviour),
     async analyse(job) {
       begun.push(job.jobId)
@@ -25,6 +26,7 @@ export function createFakeAnalyser({ maxDurationS = 3600 }: { maxDurationS?: num
         return await behaviour(job)
       } finally {
         job.recording.destroy()
+        job.reference?.audio?.destroy()
       }
     },
   }
@@ -49,19 +51,25 @@ async function readWav(job: AnalysisJob, maxDurationS: number): Promise<Analysis
       floorHz: 75,
       ceilingHz: 600,
     } as const
-    const result = toResult(job, {
-      durationS: sound.durationS,
-      codec,
-      sampleRateHz,
-      channels,
-      quality: { clippingRatio, silenceRatio: null, signalToNoiseDb: null, flags: [], advice: [] },
-      loudness: { integratedLufs: null, truePeakDbtp },
-      pitch: { ...pitch, medianHz: null, rangeSemitones: null, voicedRatio: null },
-      intensity: null,
-      timing: { speechS: null, pauses: [], nucleiS: null },
-    })
+    const { fault } = job.reference ?? {}
+    const comparison = fault ? ({ score: null, reason: 'reference-unusable' } as const) : undefined
+    const result = toResult(
+      { ...job, comparison },
+      {
+        durationS: sound.durationS,
+        codec,
+        sampleRateHz,
+        channels,
+        quality: { clippingRatio, silenceRatio: null, signalToNoiseDb: null, flags: [], advice: [] },
+        loudness: { integratedLufs: null, truePeakDbtp },
+        pitch: { ...pitch, medianHz: null, rangeSemitones: null, voicedRatio: null },
+        intensity: null,
+        waveform: null,
+        timing: { speechS: null, pauses: [], nucleiS: null },
+      },
+    )
     job.onProgress(1, 'The analysis is done')
-    return { durationS: sound.durationS, result: JSON.stringify(result) }
+    return { durationS: sound.durationS, result: JSON.stringify(result), ...(fault ? { referenceFault: fault } : {}) }
   } finally {
     job.signal.removeEventListener('abort', abort)
   }

@@ -20,6 +20,16 @@ interface Item {
 
 const ORDER = { high: 0, normal: 1, low: 2 }
 
+const ROOM_INTERVAL_MS = 20
+
+/** With no room, or when nobody knows, the consumer is woken to ask again. */
+async function hasRoom(room: (() => Promise<number>) | undefined, wake: () => void): Promise<boolean> {
+  const places = await room?.().catch(() => 0)
+  if (places === undefined || places > 0) return true
+  setTimeout(wake, ROOM_INTERVAL_MS).unref()
+  return false
+}
+
 /** The job queue in memory; failed work is tried again at once. */
 export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}): FakeJobQueue {
   const items = new Map<string, Item>()
@@ -35,6 +45,13 @@ export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}
   function next(): Item | undefined {
     const now = Date.now()
     return down ? undefined : waiting().find(({ entry }) => (entry.notBefore?.getTime() ?? 0) <= now)
+  }
+
+  /** A timer may fire a moment early; then it is set again, or nobody would wake for the job. */
+  function wakeAt(timeMs: number): void {
+    const waitMs = timeMs - Date.now()
+    if (waitMs > 0) setTimeout(() => wakeAt(timeMs), waitMs).unref()
+    else change.wake()
   }
 
   async function run(id: string, item: Item, handler: (entry: QueuedJob) => Promise<void>, release?: AbortSignal) {
@@ -67,15 +84,20 @@ export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}
       for (const entry of entries) {
         const id = `${entry.jobId}-${entry.attempt}`
         if (!items.has(id)) items.set(id, { entry, tries: 0, active: false })
-        const waitMs = (entry.notBefore?.getTime() ?? 0) - Date.now()
-        if (waitMs > 0) setTimeout(change.wake, waitMs).unref()
+        wakeAt(entry.notBefore?.getTime() ?? 0)
       }
       change.wake()
     },
-    async consume(handler, { concurrency, signal, release }) {
+    async remove(jobId, attempt) {
+      if (down) throw new AppError('queue-unavailable', 'The queue cannot be reached')
+      const id = `${jobId}-${attempt}`
+      if (items.get(id)?.active === false) items.delete(id)
+    },
+    async consume(handler, { concurrency, signal, release, room }) {
       const running = new Set<Promise<void>>()
       while (!signal.aborted) {
-        const item = running.size < concurrency ? next() : undefined
+        const mayTake = running.size < concurrency && (await hasRoom(room, change.wake))
+        const item = mayTake ? next() : undefined
         if (item === undefined) {
           await change.wait(signal)
           continue

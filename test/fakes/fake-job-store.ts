@@ -10,21 +10,24 @@ import {
   UNFINISHED_STATUSES,
   type UnfinishedStatus,
 } from '../../src/domain/job.ts'
+import type { UploadFactStore } from '../../src/ports/direct-uploads.ts'
 import type { Advanced, HopCount, JobStore, NewJob, StalledRules, StatusChange, StoredResult } from '../../src/ports.ts'
+import { pageOf } from './fake-job-pages.ts'
+import { aged, type Row, restarted, toRow } from './fake-job-rows.ts'
+import { createFakeUploadFacts } from './fake-upload-facts.ts'
 import { type Outage, withOutage } from './outage.ts'
 
-interface Row {
-  job: Job
-  uploadDeadlineMs: number
-  stageMs: number
-  /** From when a row's waiting counts. */
-  watchedFromMs: number
-  claims: number
-}
+const KEY_AGE_MS = 86_400_000
 
 export interface FakeJobStore extends JobStore, Outage {
   /** Makes a job older: as if everything about it had happened this much earlier. */
   age(jobId: string, seconds: number): Promise<void>
+  /** What the same rows say of direct uploads. */
+  readonly uploadFacts: UploadFactStore
+  /** What is kept, for the twins of the stores that look at the same tables. */
+  readonly rows: Map<string, Row>
+  /** By `<jobId>-<attempt>`. */
+  readonly results: Map<string, StoredResult>
 }
 
 const METHODS = [
@@ -32,6 +35,10 @@ const METHODS = [
   'find',
   'findMany',
   'advance',
+  'restart',
+  'list',
+  'countInFlight',
+  'countUnfinished',
   'findResult',
   'claimStalled',
   'findOlderThan',
@@ -50,10 +57,13 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
   const results = new Map<string, StoredResult>()
   const unfinished = () => [...rows.values()].filter(({ job }) => !isTerminal(job.status))
   return {
+    rows,
+    results,
+    uploadFacts: createFakeUploadFacts(rows),
     create: async (job) => {
-      const row = rows.get(job.jobId) ?? toRow(job, now())
+      const row = rows.get(job.jobId) ?? holderOf(rows, job, now()) ?? toRow(job, now())
       if (row.job.owner !== job.owner) throw new Error(`The id ${job.jobId} belongs to another job`)
-      rows.set(job.jobId, row)
+      rows.set(row.job.jobId, row)
       return row.job
     },
     find: async (jobId) => rows.get(jobId)?.job,
@@ -65,6 +75,25 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
         return { moved: moved !== undefined, job: moved ?? rows.get(change.jobId)?.job }
       })
     },
+    restart: async (jobId, attempt) => {
+      const row = rows.get(jobId)
+      const moves = row?.job.attempt === attempt && row.job.error?.retryable === true && row.job.purgedAt === null
+      if (moves) rows.set(jobId, restarted(row, now()))
+      return { moved: moves, job: rows.get(jobId)?.job }
+    },
+    list: async (owner, filter) =>
+      pageOf(
+        [...rows.values()].map(({ job }) => job),
+        owner,
+        filter,
+      ),
+    countUnfinished: async (owner, atMost) =>
+      Math.min(atMost, unfinished().filter(({ job }) => job.owner === owner).length),
+    countInFlight: async (limit) =>
+      Math.min(
+        limit,
+        unfinished().filter(({ job }) => job.status === 'forwarded' || job.status === 'analysing').length,
+      ),
     findResult: async (jobId) => {
       const job = rows.get(jobId)?.job
       return job?.status === 'completed' ? results.get(`${jobId}-${job.attempt}`) : undefined
@@ -72,10 +101,10 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
     claimStalled: async (rules) => claim(unfinished(), rules, now()),
     findOlderThan: async (ageS, limit) =>
       unfinished()
-        .map(({ job }) => job)
-        .filter(({ createdAt, notBefore }) => Math.max(+createdAt, +(notBefore ?? 0)) <= now() - ageS * 1000)
-        .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
-        .slice(0, limit),
+        .filter(({ begunMs, job }) => Math.max(begunMs, +(job.notBefore ?? 0)) <= now() - ageS * 1000)
+        .sort((a, b) => a.begunMs - b.begunMs)
+        .slice(0, limit)
+        .map(({ job }) => job),
     countByStatus: async () => UNFINISHED_STATUSES.map((status) => countOf(unfinished(), status, now())),
     check: async () => {},
     age: async (jobId, seconds) => {
@@ -85,30 +114,13 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
   }
 }
 
-function toRow({ uploadTimeoutS, ...job }: NewJob, nowMs: number): Row {
-  const at = new Date(nowMs)
-  const uploadDeadlineMs = nowMs + uploadTimeoutS * 1000
-  return {
-    job: {
-      ...job,
-      status: 'uploading',
-      attempt: 1,
-      progress: 0,
-      message: STATUS_MESSAGES.uploading,
-      sizeBytes: null,
-      sha256: null,
-      durationS: null,
-      createdAt: at,
-      updatedAt: at,
-      finishedAt: null,
-      error: null,
-      reference: null,
-    },
-    uploadDeadlineMs,
-    stageMs: nowMs,
-    watchedFromMs: uploadDeadlineMs,
-    claims: 0,
-  }
+/** The other job of the owner that holds the key; one that held it for too long lets it go. */
+function holderOf(rows: Map<string, Row>, { owner, idempotencyKey }: NewJob, nowMs: number): Row | undefined {
+  if (idempotencyKey == null) return undefined
+  const holder = [...rows.values()].find((row) => row.job.owner === owner && row.idempotencyKey === idempotencyKey)
+  if (holder === undefined || holder.job.createdAt.getTime() > nowMs - KEY_AGE_MS) return holder
+  holder.idempotencyKey = null
+  return undefined
 }
 
 function assertConsistent({ jobId, to, error, result }: StatusChange): void {
@@ -129,7 +141,9 @@ function advanceRow(
   const job = moved(row.job, change, new Date(Math.max(nowMs, row.job.updatedAt.getTime())))
   const waits = change.to === 'stored' || change.to === 'queued'
   const watchedFromMs = Math.max(nowMs, waits ? (job.notBefore?.getTime() ?? 0) : 0)
-  rows.set(job.jobId, { ...row, job, stageMs: nowMs, watchedFromMs, claims: 0 })
+  const isBroken = row.job.status === 'uploading' && (change.to === 'failed' || change.to === 'cancelled')
+  const idempotencyKey = isBroken ? null : row.idempotencyKey
+  rows.set(job.jobId, { ...row, job, stageMs: nowMs, watchedFromMs, claims: 0, idempotencyKey })
   const resultId = `${job.jobId}-${job.attempt}`
   if (change.result !== undefined && !results.has(resultId)) results.set(resultId, change.result)
   return job
@@ -145,6 +159,7 @@ function moved(job: Job, change: StatusChange, at: Date): Job {
     sizeBytes: change.sizeBytes ?? job.sizeBytes,
     sha256: change.sha256 ?? job.sha256,
     durationS: change.durationS ?? job.durationS,
+    ...change.recording,
     updatedAt: at,
     finishedAt: isTerminal(change.to) ? at : null,
     error,
@@ -174,16 +189,4 @@ function graceS({ status }: Job, { waitingS, inFlightS }: StalledRules): number 
 function countOf(rows: Row[], status: UnfinishedStatus, nowMs: number): HopCount {
   const ages = rows.filter(({ job }) => job.status === status).map(({ stageMs }) => (nowMs - stageMs) / 1000)
   return { status, count: ages.length, oldestAgeS: ages.length === 0 ? null : Math.max(...ages) }
-}
-
-function aged(row: Row, byMs: number): Row {
-  const earlier = (date: Date) => new Date(date.getTime() - byMs)
-  const { job } = row
-  return {
-    ...row,
-    job: { ...job, createdAt: earlier(job.createdAt), updatedAt: earlier(job.updatedAt) },
-    uploadDeadlineMs: row.uploadDeadlineMs - byMs,
-    stageMs: row.stageMs - byMs,
-    watchedFromMs: row.watchedFromMs - byMs,
-  }
 }

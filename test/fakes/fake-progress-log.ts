@@ -100,6 +100,11 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
           if (set.size === 0 && listeners.get(owner) === set) listeners.delete(owner)
         }
       }),
+    forget: async (owner, jobIds) =>
+      whenUp(() => {
+        logs.delete(owner)
+        for (const jobId of jobIds) guards.delete(`${owner} ${jobId}`)
+      }),
     check: async () => whenUp(() => undefined),
     async close() {},
   }

@@ -1,13 +1,18 @@
 /** The pool on real threads and real files: every exit that its top comment names, and nothing left behind. */
 import assert from 'node:assert/strict'
-import { createReadStream, readdirSync, statSync } from 'node:fs'
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream, readdirSync, readlinkSync, statSync, watch } from 'node:fs'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { Readable } from 'node:stream'
-import { after, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { type AnalysisPoolOptions, createAnalysisPool } from '../../src/media/analysis-pool.ts'
+import { findFfmpeg } from '../../src/media/ffmpeg-tools.ts'
 import { analysisJob, RECORDING } from '../contracts/analyser-suite.ts'
+import { NO_FFMPEG } from '../support/codecs.ts'
+import { isRunning } from '../support/processes-by-id.ts'
 import { glide, soundOf } from '../unit/analysis/signals.ts'
 import { encodeWav } from '../unit/media/wav-files.ts'
 
@@ -17,9 +22,13 @@ after(() => rm(folder, { recursive: true }))
 /** Two minutes: long enough to be caught at work. */
 const long = encodeWav({ samples: soundOf(120, 8000, glide(100, 200, 120)).samples, sampleRateHz: 8000 })
 
+/** Eight times as long, for notes that come ten times a second: the reader takes what is there for what is declared. */
+const longer = Buffer.concat([long, ...Array.from({ length: 7 }, () => long.subarray(44))])
+longer.writeUInt32LE(0xffffffff, 40)
+
 async function openPool(options: Partial<AnalysisPoolOptions> = {}) {
   const tmpDir = await mkdtemp(join(folder, 'case-'))
-  const pool = createAnalysisPool({ threads: 1, maxDurationS: 600, timeoutMs: 30_000, tmpDir, ...options })
+  const pool = createAnalysisPool({ threads: 1, maxDurationS: 1200, timeoutMs: 30_000, tmpDir, ...options })
   /** Files of recordings that are there now; undefined when there is not even a folder. */
   async function spooled(): Promise<string[] | undefined> {
     const [name] = await readdir(tmpDir)
@@ -51,6 +60,21 @@ test('recordings lie in a folder that is closed to others, while they are analys
   }
   await pool.analyse(analysisJob(Readable.from([long]), { onProgress }))
   assert.deepEqual(modes.slice(0, 2), [0o700, 0o600])
+})
+
+test('progress from inside names each part of the work in its order', async () => {
+  await using pool = await openPool()
+  const notes: [share: number, message: string][] = []
+  await pool.analyse(analysisJob(Readable.from([longer]), { onProgress: (...note) => void notes.push(note) }))
+  const names = [...new Set(notes.map(([, message]) => message))]
+  assert.deepEqual(
+    [...names.slice(0, 2), names.at(-1)],
+    ['Decoding the recording', 'Tracking pitch', 'The analysis is done'],
+  )
+  const pitch = notes.filter(([, message]) => message === 'Tracking pitch')
+  assert.ok(pitch.length > 1 && pitch.every(([share]) => share > 0 && share < 1))
+  const shares = notes.map(([share]) => share)
+  assert.deepEqual(shares, shares.toSorted())
 })
 
 test('an abort stops the thread at its work, and the next recording finds it free', async () => {
@@ -123,6 +147,54 @@ test('recordings that cannot be read, are foreign or too long keep their own err
   assert.deepEqual(await pool.spooled(), [])
 })
 
+describe('a decoder that hangs is gone with its task, and the thread is free for the next', {
+  skip: NO_FFMPEG,
+}, () => {
+  /** A pool whose threads find a program in ffmpeg's place; `started` is its process id, told by a link. */
+  async function openHanging(timeoutMs: number) {
+    const bin = await mkdtemp(join(folder, 'bin-'))
+    await writeFile(join(bin, 'ffmpeg'), `#!/bin/sh\nln -s $$ ${bin}/pid\nexec sleep 1000\n`, { mode: 0o755 })
+    await symlink(findFfmpeg()!.ffprobe, join(bin, 'ffprobe'))
+    const watcher = watch(bin)
+    const started = once(watcher, 'change').then(() => Number(readlinkSync(`${bin}/pid`)))
+    after(() => watcher.close())
+    const path = process.env.PATH ?? ''
+    process.env.PATH = `${bin}${delimiter}${path}` // which a thread takes a copy of when it is made
+    const pool = await openPool({ timeoutMs })
+    process.env.PATH = path
+    return { pool, started }
+  }
+  const flac = join(folder, 'speech.flac')
+  before(() => execFileSync('ffmpeg', ['-v', 'error', '-i', RECORDING, flac]))
+
+  async function assertFree(pool: Awaited<ReturnType<typeof openPool>>, pid: number): Promise<void> {
+    assert.equal(isRunning(pid), false)
+    assert.deepEqual(await pool.spooled(), [])
+    assert.equal((await pool.analyse(analysisJob(createReadStream(RECORDING)))).durationS, 5.362)
+  }
+
+  test('when its time is over', async () => {
+    const { pool, started } = await openHanging(3000)
+    await using _ = pool
+    const analysis = pool.analyse(analysisJob(createReadStream(flac)))
+    await Promise.all([started, assert.rejects(analysis, { code: 'analysis-timeout', retry: 'never' })])
+    await assertFree(pool, await started)
+  })
+
+  test('when its job is called off', async () => {
+    const { pool, started } = await openHanging(30_000)
+    await using _ = pool
+    const [reason, controller] = [new Error('cancelled'), new AbortController()]
+    const analysis = pool.analyse(analysisJob(createReadStream(flac), { signal: controller.signal }))
+    const rejected = assert.rejects(analysis, reason)
+    const pid = await started
+    assert.equal(isRunning(pid), true)
+    controller.abort(reason)
+    await rejected
+    await assertFree(pool, pid)
+  })
+})
+
 test('a thread that dies fails its job for now, and another takes its place', async () => {
   await using pool = await openPool({ threadModule: new URL('./fixtures/dying-worker.ts', import.meta.url) })
   for (let i = 0; i < 3; i++) {
@@ -136,12 +208,19 @@ test('a thread that dies fails its job for now, and another takes its place', as
 
 test('more recordings than may be held are sent away at once, and none is written', async () => {
   await using pool = await openPool({ maxWaiting: 1 })
-  const held = [1, 2].map(() => pool.analyse(analysisJob(Readable.from([long]))))
-  await assert.rejects(pool.analyse(analysisJob(createReadStream(RECORDING))), {
-    code: 'analysis-failed',
-    retry: 'later',
-  })
+  const started = Promise.withResolvers<void>()
+  const held = [1, 2].map(() =>
+    pool.analyse(analysisJob(Readable.from([long]), { onProgress: () => started.resolve() })),
+  )
+  await started.promise
+  const recording = createReadStream(RECORDING)
+  for (let i = 0; i < 3; i++) {
+    await assert.rejects(pool.analyse(analysisJob(recording)), { code: 'analysis-failed', retry: 'later' })
+  }
+  assert.deepEqual([recording.bytesRead, (await pool.spooled())?.length], [0, 2])
+  recording.destroy()
   assert.equal((await Promise.all(held)).length, 2)
+  assert.equal((await pool.analyse(analysisJob(createReadStream(RECORDING)))).durationS, 5.362)
 })
 
 test('closing ends what is held as retryable, and leaves no folder', async () => {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { isKeptTrack } from '../../src/analysis/kept-track.ts'
 import { computedPitchKey } from '../../src/domain/object-keys.ts'
 import { openEvents } from '../support/events.ts'
 import { ROOT } from '../support/processes.ts'
@@ -25,6 +26,7 @@ interface Comparison {
   readonly token_id: string
   readonly score: number | null
   readonly reason: string | null
+  readonly components: { readonly pitch_correlation: number } | null
   readonly intervals: readonly { label: string; score: number | null }[]
 }
 
@@ -84,8 +86,38 @@ test('the pitch of a reference recording is computed once and kept under its has
   const chunks: Buffer[] = []
   for await (const chunk of await system.ports.objects.get(computedPitchKey('acme', sha256, 'robust')))
     chunks.push(chunk)
-  assert.match(Buffer.concat(chunks).toString(), /^time_s,f0_hz\n0\.\d+,/)
+  assert.equal(isKeptTrack(Buffer.concat(chunks)), true)
   assert.deepEqual({ ...(await compare('kept', QUEUE)), token_id: '' }, { ...first, token_id: '' })
+})
+
+test('a new recording of a token is compared with, not what an earlier one left behind', async () => {
+  const rows = Array.from({ length: 300 }, (_, i) => `${(i / 100).toFixed(2)},${150 + (i % 100)}`)
+  await put('renewed', {
+    audio: recording('number-it.wav'),
+    pitch: `time,f0\n${rows.join('\n')}\n`,
+    textgrid: TEXTGRID,
+  })
+  await put('renewed', { audio: QUEUE })
+  const { score, intervals } = await compare('renewed', QUEUE)
+  assert.deepEqual([score, intervals], [100, []])
+})
+
+test('a reference recording that turns out to be unusable fails no learner’s job', async () => {
+  const TRUESPEECH = 0x22
+  const broken = Buffer.from(QUEUE)
+  broken.writeUInt16LE(TRUESPEECH, 20)
+  await put('broken', { audio: broken })
+  const { score, reason } = await compare('broken', QUEUE)
+  assert.deepEqual([score, reason], [null, 'reference-unusable'])
+})
+
+test('a PitchTier that was stylised in Praat is a reference of its own recording', async () => {
+  const tier = readFileSync(join(ROOT, 'test/unit/analysis/fixtures/praat-files/stylised.PitchTier'))
+  await put('stylised', { pitch: tier })
+  const { score, components } = await compare('stylised', QUEUE)
+  // It cannot say where there is no voice, and so never fits as well as a track.
+  assert.ok(score !== null && score >= 30, String(score))
+  assert.ok((components?.pitch_correlation ?? 0) >= 0.95, JSON.stringify(components))
 })
 
 test('a pitch file, a TextGrid alone and an unknown token each say what they can', async () => {

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { type Damaged, damage } from '../../scripts/bench/damage.ts'
 import { AppError, isFinal } from '../../src/domain/errors.ts'
 import { decodeFile } from '../../src/media/decode.ts'
 import { findFfmpeg } from '../../src/media/ffmpeg-tools.ts'
 import { loadFft } from '../../src/media/fft.ts'
 import { ffmpeg, NO_FFMPEG, SPEECH, temporaryFolder } from '../support/codecs.ts'
-import { type Damaged, damage } from '../support/damage.ts'
 import { encodeWav } from '../unit/media/wav-files.ts'
 
 const folder = temporaryFolder()

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { decodeByFfmpeg, makeCodedFiles } from '../../scripts/bench/codings.ts'
+import { lagOf, largestDifference, meanOfChannels } from '../../scripts/bench/samples.ts'
 import { decodeFile } from '../../src/media/decode.ts'
 import { findFfmpeg } from '../../src/media/ffmpeg-tools.ts'
 import { loadFft } from '../../src/media/fft.ts'
-import { decodeByFfmpeg, ffmpeg, makeCodedFiles, NO_FFMPEG, SPEECH, temporaryFolder } from '../support/codecs.ts'
+import { ffmpeg, NO_FFMPEG, SPEECH, temporaryFolder } from '../support/codecs.ts'
 
 const SECONDS = 1.5
 const folder = temporaryFolder()
@@ -14,30 +16,10 @@ const createFft = await loadFft()
 const options = { maxDurationS: 60, highestRateHz: 16_000, createFft }
 const asIs = { ...options, highestRateHz: Number.POSITIVE_INFINITY }
 
-function meanOfChannels(interleaved: Float32Array, channels: number): Float32Array {
-  return Float32Array.from({ length: interleaved.length / channels }, (_, i) => {
-    let sum = 0
-    for (let channel = 0; channel < channels; channel++) sum += interleaved[i * channels + channel]!
-    return sum / channels
-  })
-}
-
-function assertEqualSamples(actual: Float32Array, expected: Float32Array, tolerance: number): void {
+function assertEqualSamples(actual: Float32Array, expected: Float32Array): void {
   assert.equal(actual.length, expected.length)
-  let most = 0
-  for (let i = 0; i < actual.length; i++) most = Math.max(most, Math.abs(actual[i]! - expected[i]!))
-  assert.ok(most <= tolerance, `the largest difference is ${most}`)
-}
-
-/** Samples that `later` is behind `earlier`, by their cross-correlation. */
-function lagOf(later: Float32Array, earlier: Float32Array): number {
-  let best = { lag: 0, sum: Number.NEGATIVE_INFINITY }
-  for (let lag = -500; lag <= 500; lag++) {
-    let sum = 0
-    for (let i = 1000; i < earlier.length - 1000; i++) sum += earlier[i]! * (later[i + lag] ?? 0)
-    if (sum > best.sum) best = { lag, sum }
-  }
-  return best.lag
+  const most = largestDifference(actual, expected)
+  assert.ok(most <= 1e-6, `the largest difference is ${most}`)
 }
 
 describe('every coding', { skip: NO_FFMPEG, concurrency: 2 }, () => {
@@ -47,13 +29,13 @@ describe('every coding', { skip: NO_FFMPEG, concurrency: 2 }, () => {
   for (const [i, { coding, sampleRateHz, channels, path, originalPath }] of files.entries()) {
     test(`${coding.name}, ${channels} × ${sampleRateHz} Hz: ffmpeg's samples, at the time they were recorded`, async () => {
       const own = await decodeFile(path, asIs)
-      assertEqualSamples(own.sound.samples, meanOfChannels(references[i]!, channels), 1e-6)
+      assertEqualSamples(own.sound.samples, meanOfChannels(references[i]!, channels))
       assert.deepEqual(
         [own.codec, own.channels, own.sampleRateHz, own.damaged],
         [coding.codec, channels, sampleRateHz, false],
       )
       const original = await decodeFile(originalPath, asIs)
-      if (coding.isLossless) return assertEqualSamples(own.sound.samples, original.sound.samples, 1e-6)
+      if (coding.isLossless) return assertEqualSamples(own.sound.samples, original.sound.samples)
       const [low, lowOriginal] = [await decodeFile(path, options), await decodeFile(originalPath, options)]
       assert.equal(low.sound.sampleRateHz, Math.min(16_000, sampleRateHz))
       const delay = Math.round(((coding.delaySamples ?? 0) * low.sound.sampleRateHz) / sampleRateHz)

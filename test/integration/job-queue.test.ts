@@ -8,6 +8,7 @@ import { createJobQueue } from '../../src/queues/job-queue.ts'
 import { createConnectRedis } from '../../src/queues/redis.ts'
 import { createArrivals, start } from '../contracts/arrivals.ts'
 import { describeJobQueue, queuedJob } from '../contracts/job-queue.ts'
+import { describeHolding } from '../contracts/job-queue-holding.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { startTestRedis } from '../support/redis.ts'
 
@@ -41,10 +42,12 @@ async function addUntilUp(queue: ReturnType<typeof openQueue>, entry: QueuedJob)
   }
 }
 
-describeJobQueue('the BullMQ job queue', async () => {
+const open = async () => {
   const queue = openQueue()
   return { queue, close: () => queue.close() }
-})
+}
+describeJobQueue('the BullMQ job queue', open)
+describeHolding('the BullMQ job queue', open)
 
 test('a queue made while Redis is down rejects in under two seconds, and works by itself when Redis comes', async () => {
   await redis.stop()

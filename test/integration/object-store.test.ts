@@ -8,8 +8,10 @@ import { buffer } from 'node:stream/consumers'
 import { after, describe, test } from 'node:test'
 import { CreateBucketCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { findFreePort } from '../../src/embedded/free-port.ts'
+import { createMemoryBudget } from '../../src/storage/memory-budget.ts'
 import { createObjectStore, createS3Client } from '../../src/storage/object-store.ts'
-import { chunked, describeObjectStore, newObjectKey, plainOptions } from '../contracts/object-store.ts'
+import { describeObjectStore } from '../contracts/object-store.ts'
+import { chunked, newObjectKey, plainOptions } from '../contracts/object-store-bodies.ts'
 import { startTestAws } from '../support/aws.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
@@ -20,12 +22,13 @@ const { bucket } = aws
 const s3 = createS3Client({ region, endpoint: aws.endpoint, credentials })
 after(() => s3.destroy())
 await s3.send(new CreateBucketCommand({ Bucket: bucket }))
+const budget = createMemoryBudget(64 * 1024 * 1024)
 const UNAVAILABLE = { name: 'AppError', code: 'storage-unavailable' }
 
 describeObjectStore('objects in S3', async () => {
   const uploads = watchUploads(s3)
   return {
-    store: createObjectStore(s3, bucket),
+    store: createObjectStore(s3, bucket, { budget }),
     typeOf: async (key) => (await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }))).ContentType,
     openUploads: async () => [...uploads],
     close: async () => {},
@@ -36,7 +39,7 @@ describe('an outage of S3', () => {
   const storeAt = (port: number) => {
     const client = createS3Client({ region, endpoint: `http://127.0.0.1:${port}`, credentials })
     after(() => client.destroy())
-    return createObjectStore(client, bucket)
+    return createObjectStore(client, bucket, { budget })
   }
 
   test('from every method, when nobody listens', async () => {
@@ -55,7 +58,7 @@ describe('an outage of S3', () => {
   })
 
   test('a bucket that is not there is one too', async () => {
-    const store = createObjectStore(s3, `${bucket}-missing`)
+    const store = createObjectStore(s3, `${bucket}-missing`, { budget })
     await assert.rejects(store.check(), UNAVAILABLE)
     await assert.rejects(store.put('a', chunked(randomBytes(10)), plainOptions()), UNAVAILABLE)
   })
@@ -111,32 +114,6 @@ describe('an outage of S3', () => {
     controller.abort(new Error('enough'))
     await assert.rejects(put, /enough/)
   })
-})
-
-test('a put holds one part at a time, however fast the body comes', async () => {
-  const store = createObjectStore(s3, bucket)
-  let given = 0
-  let inFlightBytes = 0
-  let mostAhead = 0
-  s3.middlewareStack.add(
-    (next, context) => async (args) => {
-      if (context.commandName !== 'UploadPartCommand') return next(args)
-      const output = await next(args)
-      inFlightBytes += ((args.input as { Body?: Buffer }).Body ?? Buffer.alloc(0)).length
-      return output
-    },
-    { step: 'initialize', name: 'countParts' },
-  )
-  async function* bytes() {
-    for (let i = 0; i < 320; i += 1) {
-      yield Buffer.alloc(65_536)
-      given += 65_536
-      mostAhead = Math.max(mostAhead, given - inFlightBytes)
-    }
-  }
-  await store.put(newObjectKey(), Readable.from(bytes(), { objectMode: false }), plainOptions())
-  s3.middlewareStack.remove('countParts')
-  assert.ok(mostAhead <= 5 * 1024 * 1024 + 4 * 65_536, `${mostAhead} bytes ahead of what S3 has`)
 })
 
 /** The uploads begun and not ended, as the answers of S3 tell; fauxqs cannot list them. */

@@ -57,7 +57,11 @@ test('the bucket and the queues are as the topology says', async () => {
   const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: options.bucket }))
   assert.deepEqual(
     Rules.map((rule) => rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation),
-    [TOPOLOGY.bucket.abortIncompleteUploadsAfterDays],
+    [TOPOLOGY.bucket.abortIncompleteUploadsAfterDays, undefined],
+  )
+  assert.deepEqual(
+    Rules.map((rule) => rule.Expiration?.Days),
+    [undefined, TOPOLOGY.bucket.staging.expireAfterDays],
   )
 })
 
@@ -98,7 +102,11 @@ test('what was changed by hand is mended, and what is not ours is kept', async (
   assert.equal(Number(JSON.parse(mended.RedrivePolicy ?? '').maxReceiveCount), TOPOLOGY.analysisQueue.maxReceiveCount)
   assert.equal(mended.DelaySeconds, '3')
   const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: options.bucket }))
-  assert.deepEqual(Rules.map(({ ID }) => ID).sort(), ['theirs', 'tonewire-abort-incomplete-uploads'])
+  assert.deepEqual(Rules.map(({ ID }) => ID).sort(), [
+    'theirs',
+    'tonewire-abort-incomplete-uploads',
+    'tonewire-expire-staging',
+  ])
 })
 
 test('a message received too often ends in the dead-letter queue', async () => {

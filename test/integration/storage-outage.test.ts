@@ -72,6 +72,7 @@ describe('an outage of PostgreSQL', skip, () => {
       store.check(),
       createKeyStore(db).findByHash('0'.repeat(64)),
       createKeyStore(db).ensure(newKey()),
+      createKeyStore(db).revoke(jobId),
       migrateDatabase(db),
     ]
     await Promise.all(calls.map((call) => assert.rejects(call, UNAVAILABLE)))

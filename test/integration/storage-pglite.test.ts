@@ -89,7 +89,15 @@ test('PGlite keeps its rows in its folder', async () => {
   after(() => rmSync(folder, { recursive: true }))
   const job = newJob()
   const first = openDatabase({ dataDir: folder })
-  assert.deepEqual(await migrateDatabase(first), ['0001-jobs', '0002-references'])
+  assert.deepEqual(await migrateDatabase(first), [
+    '0001-jobs',
+    '0002-references',
+    '0003-job-operations',
+    '0004-deliveries',
+    '0005-uploads',
+    '0006-retention',
+    '0008-limits',
+  ])
   await createJobStore(first).create(job)
   await first.destroy()
   const second = openDatabase({ dataDir: folder })

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { test } from 'node:test'
+import { MAX_REFERENCE_BYTES } from '../../src/analysis/reference-text.ts'
+import { mp4Of } from '../support/mp4-files.ts'
 import { ROOT } from '../support/processes.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
 
 const WAV = toneWav()
+const SILENT_VIDEO = mp4Of(['vide'])
 const TEXTGRID = `File type = "ooTextFile"
 Object class = "TextGrid"
 
@@ -58,6 +62,9 @@ test('what is no reference is refused with the reason, and the token stays as it
     [{ audio: 'text' }, 415, 'upload-not-audio', /audio format/],
     [{ audio: '' }, 400, 'upload-empty', /no bytes/],
     [{ audio: Buffer.concat([WAV, Buffer.alloc(100_000)]) }, 413, 'upload-too-large', /100000/],
+    [{ audio: SILENT_VIDEO }, 422, 'reference-invalid', /no sound track/],
+    [{ textgrid: '' }, 422, 'reference-invalid', /The TextGrid has no bytes/],
+    [{ pitch: Buffer.alloc(MAX_REFERENCE_BYTES + 1, ' ') }, 422, 'reference-invalid', /pitch file has at most 4194304/],
     [{ textgrid: 'not a TextGrid' }, 422, 'reference-invalid', /./],
     [{ textgrid: TEXTGRID.replace('0.3 0.6', '0.2 0.6') }, 422, 'reference-invalid', /[Ll]ine \d+/],
     [{ pitch: 'time,f0\n0,5000\n' }, 422, 'reference-invalid', /[Ll]ine \d+/],
@@ -72,6 +79,25 @@ test('what is no reference is refused with the reason, and the token stays as it
   assert.deepEqual((await getJson(`${system.url}/v1/tokens/kept`)).body, before)
 })
 
+test('a recording replaces the whole token, anything else only what it brings', async () => {
+  await put('renewed', { audio: WAV, textgrid: TEXTGRID, pitch: PITCH })
+  const has = ({ body }: { body: Record<string, unknown> }) => [body.audio, body.textgrid, body.pitch]
+  assert.deepEqual(has(await put('renewed', { pitch: PITCH })), [true, true, true])
+  assert.deepEqual(has(await put('renewed', { audio: toneWav({ seconds: 0.7 }) })), [true, false, false])
+  assert.deepEqual(has(await put('renewed', { audio: WAV, pitch: PITCH })), [true, false, true])
+})
+
+test('the largest texts are stored while the API goes on answering', async (t) => {
+  const rows = Array.from({ length: 215_000 }, (_, i) => `${(i / 100).toFixed(3)},${(150 + (i % 50)).toFixed(7)}\n`)
+  const largest = Buffer.from(rows.join('')).subarray(0, MAX_REFERENCE_BYTES)
+  const text = largest.subarray(0, largest.lastIndexOf('\n') + 1)
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  for (let i = 0; i < 5; i++) assert.equal((await put(`large-${i}`, { pitch: text })).status, 200)
+  delay.disable()
+  t.diagnostic(`p99 ${(delay.percentile(99) / 1e6).toFixed(1)} ms, longest ${(delay.max / 1e6).toFixed(1)} ms`)
+})
+
 test('tokens are listed page by page, and a removed one is gone', async () => {
   for (const tokenId of ['list-a', 'list-b', 'list-c']) await put(tokenId, { pitch: PITCH }, OTHER_KEY)
   const first = await getJson(`${system.url}/v1/tokens?limit=2`, OTHER_KEY)
@@ -84,6 +110,16 @@ test('tokens are listed page by page, and a removed one is gone', async () => {
   assert.equal((await remove()).status, 204)
   assert.equal((await remove()).status, 404)
   assert.equal((await getJson(`${system.url}/v1/tokens/list-a`, OTHER_KEY)).body.code, 'token-not-found')
+})
+
+test('a token is removed whatever content type the request names', async () => {
+  await put('typed', { pitch: PITCH })
+  const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' }
+  const remove = (body?: string) =>
+    fetch(`${system.url}/v1/tokens/typed`, { method: 'DELETE', headers, ...(body === undefined ? {} : { body }) })
+  assert.equal((await remove()).status, 204)
+  await put('typed', { pitch: PITCH })
+  assert.equal((await remove('{}')).status, 204)
 })
 
 test('one owner’s tokens are not another’s', async () => {

@@ -1,18 +1,29 @@
 /** Every port in memory, for tests of services: the twins of test/fakes, a log that is kept and metrics that count. */
+import { checkReferenceText } from '../../src/analysis/reference.ts'
 import { createUuidV7 } from '../../src/domain/ids.ts'
 import { isTerminal, type Job, type JobStatus, rankOf, UNFINISHED_STATUSES } from '../../src/domain/job.ts'
 import { recordingKey } from '../../src/domain/object-keys.ts'
+import { inspectHead } from '../../src/media/inspect-head.ts'
 import { sniffAudio } from '../../src/media/sniff.ts'
 import type { Metrics, NewJob, Ports } from '../../src/ports.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { createFakeAnalyser } from '../fakes/fake-analyser.ts'
+import { createFakeCallbackSender } from '../fakes/fake-callback-sender.ts'
+import { createFakeDeliveryStore, tellingEnds } from '../fakes/fake-delivery-store.ts'
+import { createFakeDirectUploads } from '../fakes/fake-direct-uploads.ts'
+import { createFakeFormatter } from '../fakes/fake-formatter.ts'
 import { createFakeJobQueue } from '../fakes/fake-job-queue.ts'
 import { createFakeJobStore } from '../fakes/fake-job-store.ts'
 import { createFakeKeyStore } from '../fakes/fake-key-store.ts'
+import { createFakeLimits } from '../fakes/fake-limits.ts'
 import { createFakeMessageQueue } from '../fakes/fake-message-queue.ts'
 import { createFakeObjectStore } from '../fakes/fake-object-store.ts'
+import { createFakeOwnerDeletionStore } from '../fakes/fake-owner-deletion-store.ts'
+import { createFakeOwnerSecretStore } from '../fakes/fake-owner-secret-store.ts'
 import { createFakeProgressLog } from '../fakes/fake-progress-log.ts'
+import { createFakeRetentionStore } from '../fakes/fake-retention-store.ts'
+import { createFakeSweepStore } from '../fakes/fake-sweep-store.ts'
 import { createFakeTokenStore } from '../fakes/fake-token-store.ts'
 import { toneWav } from './recordings.ts'
 
@@ -25,17 +36,39 @@ export interface CountingMetrics extends Metrics {
 
 /** A fresh set; nothing in it is open, so nothing is to be closed. `now` is the database's clock, in Unix milliseconds. */
 export function createFakePorts({ now = Date.now }: { now?: () => number } = {}) {
-  return {
+  const deliveries = createFakeDeliveryStore({ now })
+  const tables = {
     jobs: createFakeJobStore({ now }),
-    keys: createFakeKeyStore(),
     tokens: createFakeTokenStore({ now }),
-    objects: createFakeObjectStore(),
+    keys: createFakeKeyStore({ now }),
+  }
+  const ownerDeletions = createFakeOwnerDeletionStore({ ...tables, now })
+  const retention = createFakeRetentionStore(tables.jobs, { now })
+  const jobs = tellingEnds(ownerDeletions.guarding(tables.jobs), deliveries)
+  const objects = createFakeObjectStore()
+  return {
+    jobs,
+    deliveries,
+    ownerSecrets: createFakeOwnerSecretStore({ now }),
+    callbackSender: createFakeCallbackSender(),
+    keys: ownerDeletions.guardingKeys(tables.keys),
+    tokens: ownerDeletions.guardingTokens(tables.tokens),
+    sweeps: createFakeSweepStore({ ...tables, purged: retention.purged, now }),
+    retention,
+    ownerDeletions,
+    objects,
+    directUploads: createFakeDirectUploads(objects),
+    uploadFacts: jobs.uploadFacts,
     jobQueue: createFakeJobQueue(),
     analysisQueue: createFakeMessageQueue(),
     resultQueue: createFakeMessageQueue(),
     progress: createFakeProgressLog(),
+    limits: createFakeLimits(),
     analyser: createFakeAnalyser(),
+    formatter: createFakeFormatter(),
+    referenceChecker: { check: async (kind, bytes) => checkReferenceText(kind, bytes) },
     sniff: sniffAudio,
+    inspectHead,
     metrics: createCountingMetrics(),
     log: createTestLog(),
   } satisfies Ports

@@ -21,6 +21,8 @@ export interface HouseRules {
 }
 
 const FOLDER_FLOORS: Readonly<Record<string, number>> = {
+  callbacks: 2,
+  client: 0,
   domain: 0,
   analysis: 0,
   ports: 1,
@@ -36,7 +38,7 @@ const FOLDER_FLOORS: Readonly<Record<string, number>> = {
 }
 
 /** What floors 0, 1 and 3 may use of others: nothing that reaches outside the process. */
-const PURE_PACKAGES = new Set(['typebox', '@echogarden/pffft-wasm'])
+const PURE_PACKAGES = new Set(['typebox', '@echogarden/pffft-wasm', 'ipaddr.js'])
 const PURE_BUILTINS =
   /^node:(assert(\/strict)?|buffer|crypto|events|stream(\/promises|\/consumers)?|string_decoder|timers\/promises|util)$/
 

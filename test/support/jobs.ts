@@ -28,6 +28,7 @@ export function makeJob(fields: Partial<Job> = {}): Job {
     finishedAt: null,
     error: null,
     reference: null,
+    purgedAt: null,
     ...fields,
   }
 }

@@ -21,10 +21,13 @@ async function ageJob(db: Database, jobId: string, seconds: number): Promise<voi
   await sql`
     update jobs set
       created_at = created_at - ${by},
+      begun_at = begun_at - ${by},
       updated_at = updated_at - ${by},
       stage_at = stage_at - ${by},
       watched_from = watched_from - ${by},
-      upload_deadline_at = upload_deadline_at - ${by}
+      upload_deadline_at = upload_deadline_at - ${by},
+      finished_at = finished_at - ${by},
+      purge_begun_at = purge_begun_at - ${by}
     where job_id = ${jobId}
   `.execute(db)
 }

@@ -45,3 +45,18 @@ test('bootstrap keys are read, and a broken one stops the start without being sh
       error instanceof ConfigError && /entry 2/.test(error.message) && !error.message.includes('good'),
   )
 })
+
+test('an issuer without an audience, and a short session secret, stop the start', () => {
+  for (const env of [
+    { JWT_ISSUER: 'https://login.example' },
+    { JWT_AUDIENCE: 'api' },
+    { SESSION_SECRET: 'too short' },
+  ]) {
+    assert.throws(
+      () => loadConfig(env),
+      (error: unknown) =>
+        error instanceof ConfigError && error.problems.length === 1 && !error.message.includes('too short'),
+    )
+  }
+  assert.equal(loadConfig({ JWT_ISSUER: 'https://login.example', JWT_AUDIENCE: 'api' }).jwtOwnerClaim, 'sub')
+})

@@ -1,9 +1,9 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Cursor, parseCursor } from '../../domain/cursor.ts'
 import { createReader, passSnapshot } from '../../domain/event-reader.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
 import { followJob, hasSeenTheEnd } from '../../services/follow-job.ts'
-import { ownerOf } from '../auth.ts'
+import { ownerOf, stillValid } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { eventsQuerySchema, jobParamsSchema } from '../schemas.ts'
 import { beginStream, sendRetryLater } from '../sse.ts'
@@ -29,7 +29,7 @@ async function stream(deps: AppDependencies, job: Job, cursor: Cursor | undefine
   const { ports, streams } = deps
   if (deps.isStopping()) return sendRetryLater(reply)
   const raw = beginStream(reply)
-  const output = streams.open(raw, job.jobId)
+  const output = streams.open(raw, job.jobId, () => isStillAllowed(deps, reply.request))
   try {
     const following = await followJob(ports, job, cursor, output)
     output.cursor = following.cursor
@@ -40,6 +40,16 @@ async function stream(deps: AppDependencies, job: Job, cursor: Cursor | undefine
       isTerminal(job.status) && passSnapshot(createReader(job.jobId, undefined), job, { epoch: '0', seq: 0 })
     if (ending) output.send(ending)
     output.end()
+  }
+}
+
+/** When that cannot be found out for another reason than an outage, the stream ends, and its client is asked anew. */
+async function isStillAllowed({ ports }: AppDependencies, request: FastifyRequest): Promise<boolean> {
+  try {
+    return await stillValid(request)
+  } catch (error) {
+    ports.log.warn({ err: error }, 'access to a stream could not be looked up')
+    return false
   }
 }
 

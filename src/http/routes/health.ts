@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import { hashKey } from '../../domain/api-key.ts'
 import { AppError } from '../../domain/errors.ts'
-import { hashKey } from '../auth.ts'
 
 export interface HealthDependencies {
   /** What has to answer before this process can do its work, by name. */

@@ -5,19 +5,22 @@ import { AppError } from '../../domain/errors.ts'
 import type { Job } from '../../domain/job.ts'
 import { acceptUpload } from '../../services/accept-upload.ts'
 import { dispatchJob } from '../../services/dispatch-job.ts'
-import { formatResult, RESULT_TYPES } from '../../services/format-result.ts'
+import { tooLarge } from '../../services/read-recording.ts'
 import { ownerOf } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { toJobView } from '../job-view.ts'
-import { jobParamsSchema, jobSchema, resultQuerySchema, tokenParamsSchema } from '../schemas.ts'
-import { drain, MULTIPART_LIMITS, openUpload, unlessAborted, uploadSignal } from '../upload-body.ts'
+import { registerUploadLimits } from '../limits.ts'
+import { jobParamsSchema, jobSchema, tokenParamsSchema } from '../schemas.ts'
+import { drain, MULTIPART_LIMITS, openUpload, waitForUpload } from '../upload-body.ts'
 
 const RAW_TYPES = /^(audio\/|video\/webm|video\/mp4|application\/ogg|application\/octet-stream)/i
 
-/** Jobs: made from an upload, read, and their results. */
+/** Most that a form may add to its recording: fields, heads of parts and boundaries. */
+const MOST_FORM_BYTES = 1024 * 1024
+
+/** Jobs: made from an upload, and read. */
 export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> {
   await app.register(uploadRoutes, deps)
-  const { ports } = deps
   app.get(
     '/v1/jobs/:job_id',
     { schema: { params: jobParamsSchema, response: { 200: jobSchema } } },
@@ -27,33 +30,26 @@ export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> 
       return toJobView(await findOwnJob(deps, owner, request.params.job_id), cursor)
     },
   )
-
-  const resultSchema = { params: jobParamsSchema, querystring: resultQuerySchema }
-  app.get('/v1/jobs/:job_id/result', { schema: resultSchema }, async (request, reply) => {
-    const { format = 'json' } = request.query
-    const job = await findOwnJob(deps, ownerOf(request), request.params.job_id)
-    const result = job.status === 'completed' ? await ports.jobs.findResult(job.jobId) : undefined
-    if (result === undefined) throw new AppError('result-not-ready', whyNoResult(job))
-    reply.type(RESULT_TYPES[format])
-    if (format !== 'json') return formatResult(ports, job, result, format)
-    return 'json' in result ? result.json : ports.objects.get(result.objectKey)
-  })
 }
 
 /** These routes read the body themselves: no other content type is parsed for them. */
 async function uploadRoutes(app: App, deps: AppDependencies): Promise<void> {
+  registerUploadLimits(app, deps)
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: MULTIPART_LIMITS })
   app.addContentTypeParser(RAW_TYPES, (_request, payload, done) => done(null, payload))
 
-  app.post('/v1/jobs', { schema: { response: { 202: jobSchema } } }, async (request, reply) => {
-    const { job, cursor } = await upload(deps, request, null)
+  const onRequest = async (request: FastifyRequest) => refuseAnnounced(request, deps.limits.maxUploadBytes)
+  app.post('/v1/jobs', { onRequest, schema: { response: { 202: jobSchema } } }, async (request, reply) => {
+    const { job, cursor, replayed } = await upload(deps, request, null)
+    if (replayed) reply.header('idempotency-replayed', 'true')
     return reply.code(202).header('location', `/v1/jobs/${job.jobId}`).send(toJobView(job, cursor))
   })
 
   const schema = { params: tokenParamsSchema, response: { 200: jobSchema } }
-  app.post('/:token_id/upload-audio', { schema }, async (request) => {
-    const { job, cursor } = await upload(deps, request, request.params.token_id)
+  app.post('/:token_id/upload-audio', { onRequest, schema }, async (request, reply) => {
+    const { job, cursor, replayed } = await upload(deps, request, request.params.token_id)
+    if (replayed) reply.header('idempotency-replayed', 'true')
     return toJobView(job, cursor)
   })
 }
@@ -62,14 +58,15 @@ async function upload(deps: AppDependencies, request: FastifyRequest, tokenId: s
   const { ports, limits } = deps
   const owner = ownerOf(request)
   try {
-    const signal = uploadSignal(request, limits.uploadTimeoutS)
-    const { fields, ...body } = await unlessAborted(signal, openUpload(request))
-    const traceparent = traceparentOf(request)
-    const input = { ...fields, ...body, owner, traceparent, tokenId: tokenId ?? fields.tokenId }
-    const stored = await acceptUpload(ports, limits, input, signal)
+    const idempotencyKey = idempotencyKeyOf(request)
+    const { signal, pace } = waitForUpload(request, limits)
+    const { fields, ...body } = await openUpload(request, { signal, pace }, deps.callbackRules)
+    const context = { owner, idempotencyKey, pace, traceparent: traceparentOf(request) }
+    const input = { ...fields, ...body, ...context, tokenId: tokenId ?? fields.tokenId }
+    const { job, replayed } = await acceptUpload(ports, limits, input, signal)
     // Read before the job is handed over, so that whoever follows from here misses nothing.
     const cursor = await currentCursor(deps, owner)
-    return { job: await dispatchJob(ports, stored), cursor }
+    return { job: replayed ? job : await dispatchJob(ports, job), cursor, replayed }
   } catch (error) {
     drain(request)
     throw error
@@ -84,7 +81,7 @@ export async function findOwnJob({ ports }: AppDependencies, owner: string, jobI
 }
 
 /** Where the owner's log is now; null while it cannot be reached. */
-async function currentCursor({ ports }: AppDependencies, owner: string): Promise<string | null> {
+export async function currentCursor({ ports }: AppDependencies, owner: string): Promise<string | null> {
   try {
     return formatCursor(await ports.progress.head(owner))
   } catch (error) {
@@ -93,15 +90,40 @@ async function currentCursor({ ports }: AppDependencies, owner: string): Promise
   }
 }
 
-function whyNoResult(job: Job): string {
-  if (job.status === 'failed') return `The job failed: ${job.error?.detail ?? job.message}`
-  if (job.status === 'cancelled') return 'The job was cancelled'
-  return `The job is still ${job.status}; follow /v1/jobs/${job.jobId}/events`
+/** Answered before the body is asked for: whoever sent `Expect: 100-continue` need not send it at all. */
+function refuseAnnounced(request: FastifyRequest, maxUploadBytes: number): void {
+  try {
+    checkAnnounced(request, maxUploadBytes)
+  } catch (error) {
+    drain(request)
+    throw error
+  }
+}
+
+function checkAnnounced({ headers }: FastifyRequest, maxUploadBytes: number): void {
+  const type = headers['content-type'] ?? ''
+  const isMultipart = /^multipart\/form-data/i.test(type)
+  if (!isMultipart && !RAW_TYPES.test(type)) {
+    const detail = 'Send multipart/form-data with one part named file, or the recording itself as audio/*.'
+    throw new AppError('upload-type-unsupported', detail)
+  }
+  const most = maxUploadBytes + (isMultipart ? MOST_FORM_BYTES : 0)
+  if (Number(headers['content-length'] ?? 0) > most) throw tooLarge(maxUploadBytes)
+}
+
+/** Visible ASCII, as in the draft of the header (draft-ietf-httpapi-idempotency-key-header-07), with or without quotes. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/
+
+export function idempotencyKeyOf({ headers }: FastifyRequest): string | null {
+  const key = headers['idempotency-key']
+  if (key === undefined) return null
+  if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key
+  throw new AppError('request-invalid', 'Idempotency-Key: is 1 to 255 visible characters of ASCII, given once')
 }
 
 const TRACEPARENT = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
 
-function traceparentOf(request: FastifyRequest): string | null {
+export function traceparentOf(request: FastifyRequest): string | null {
   const { traceparent } = request.headers
   return typeof traceparent === 'string' && TRACEPARENT.test(traceparent) ? traceparent : null
 }

@@ -1,7 +1,7 @@
 /** The command line of `npm run analyse`, run as a process. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -100,6 +100,36 @@ test('a pitch file is reference enough, and what is wrong with one is said befor
     run(recording('queue-en'), '--reference-audio', 'none.wav').stderr,
     /^none\.wav: There is no such file\.\n$/,
   )
+})
+
+test('a pipe is not waited for, neither as recording nor as reference, and the others are analysed', () => {
+  const pipe = join(folder, 'pipe.wav')
+  execFileSync('mkfifo', [pipe])
+  const { status, stdout, stderr } = run(pipe, '/dev/null', recording('number-fr'))
+  assert.deepEqual([status, stdout.split('\n').length], [1, 2])
+  const sentence = 'This is a pipe or a device, not a file.'
+  assert.equal(stderr, `${pipe}: ${sentence}\n/dev/null: ${sentence}\n`)
+  const references = run(recording('number-fr'), '--reference-audio', pipe)
+  assert.deepEqual([references.status, references.stderr], [1, `${pipe}: ${sentence}\n`])
+})
+
+test('a place that is no folder is refused in a sentence, before anything is analysed', () => {
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+  for (const out of ['/dev/null', file, join(file, 'below')]) {
+    const { status, stdout, stderr } = run(recording('number-fr'), '--out', out)
+    assert.deepEqual([status, stdout], [2, ''])
+    assert.equal(stderr.split('\n')[0], `--out: ${out} is not a folder.`)
+    assert.doesNotMatch(stderr, /\n {4}at /)
+  }
+})
+
+test('a result that cannot be written is a sentence, and the others are written', () => {
+  const out = join(folder, 'taken')
+  mkdirSync(join(out, 'number-fr.csv'), { recursive: true })
+  const { status, stderr } = run(recording('number-fr'), recording('number-it'), '--format', 'csv', '--out', out)
+  assert.deepEqual([status, stderr], [1, `${recording('number-fr')}: This is a folder.\n`])
+  assert.match(readFileSync(join(out, 'number-it.csv'), 'utf8'), /^time_s/)
 })
 
 test('a call that cannot be meant exits with 2, before anything is analysed', () => {

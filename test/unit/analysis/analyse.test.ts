@@ -76,6 +76,8 @@ test('each fault of a recording has its flag, and each flag a sentence', () => {
   assert.deepEqual(flagsOf(inNoise(0.01)), [])
   const lateWord = soundOf(4, 16_000, (timeS) => (timeS > 3.4 ? sine(150)(timeS) : 0))
   assert.deepEqual(flagsOf(lateWord), ['mostly-silence'])
+  const hiss = noise(0.1)
+  assert.deepEqual(flagsOf(soundOf(2, 16_000, () => hiss())), ['no-voice'])
   for (const sentence of Object.values(QUALITY_FLAGS)) assert.match(sentence, /^[A-Z].+\.$/)
 })
 

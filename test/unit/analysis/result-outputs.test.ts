@@ -72,6 +72,7 @@ function resultOf(comparison?: Comparison, pitch = learner): Result {
       voicedRatio: 0.6,
     },
     intensity: valuesDb.length === 0 ? null : { startS: 0.032, stepS: 0.008, valuesDb },
+    waveform: { stepS: lengthS / 3, peaks: [0.1, 0.723, 0] },
     timing: { speechS: 2, pauses: [{ startS: 1, endS: 1.4 }], nucleiS: [0.5, 1.5] },
   }
   return toResult({ jobId: null, tokenId: 'greeting-1', comparison }, analysis)
@@ -104,6 +105,8 @@ test("a comparison's wire shape has each interval with a label, where the learne
     components: null,
     alignment: [],
     intervals: [],
+    points: [],
+    reference_pitch: null,
   })
   assert.equal(resultOf().comparison?.reason, 'no-reference')
 })
@@ -129,13 +132,13 @@ test('a direction names what the learner did in one interval of many', () => {
 })
 
 test("the TextGrid has the reference's tiers in the learner's time, and the silences", () => {
-  const { endS, tiers } = parseTextGrid(bytesOf(formatResultTextGrid(result, GRID)))
+  const { endS, tiers } = parseTextGrid(bytesOf(formatResultTextGrid(result)))
   assert.equal(endS, result.duration_s)
   assert.deepEqual(
     tiers.map(({ name }) => name),
-    ['words', 'clicks', 'empty', 'silences'],
+    ['words', 'clicks', 'silences'],
   )
-  const [words, clicks, , silences] = tiers
+  const [words, clicks, silences] = tiers
   assert.ok(words?.kind === 'intervals' && clicks?.kind === 'points' && silences?.kind === 'intervals')
   assert.ok(
     Math.abs(words.intervals[1]!.startS - 0.6) < 0.05 && words.intervals.every((each) => each.endS > each.startS),
@@ -149,9 +152,10 @@ test("the TextGrid has the reference's tiers in the learner's time, and the sile
 
 test('without a score the TextGrid has the silences alone, and without an intensity one empty interval', () => {
   const names = (text: string) => parseTextGrid(bytesOf(text)).tiers.map(({ name }) => name)
-  assert.deepEqual(names(formatResultTextGrid(unscored, GRID)), ['silences'])
-  assert.deepEqual(names(formatResultTextGrid(result, null)), ['silences'])
-  assert.deepEqual(names(formatResultTextGrid({ ...result, intensity: null }, null)), ['silences'])
+  const unlabelled = resultOf(compare(imitationOf(learner), referenceOf(model)))
+  assert.deepEqual(names(formatResultTextGrid(unscored)), ['silences'])
+  assert.deepEqual(names(formatResultTextGrid(unlabelled)), ['silences'])
+  assert.deepEqual(names(formatResultTextGrid({ duration_s: result.duration_s })), ['silences'])
 })
 
 test('the PitchTier has a point for every voiced frame', () => {
@@ -163,8 +167,8 @@ test('the PitchTier has a point for every voiced frame', () => {
 
 test('what is written opens in Praat', { skip: praatVersion() === undefined && 'praat is not installed' }, () => {
   const files = {
-    'mapped.TextGrid': formatResultTextGrid(result, GRID),
-    'bare.TextGrid': formatResultTextGrid({ ...result, intensity: null }, null),
+    'mapped.TextGrid': formatResultTextGrid(result),
+    'bare.TextGrid': formatResultTextGrid({ duration_s: result.duration_s }),
     'voice.PitchTier': formatResultPitchTier(result),
     'silent.PitchTier': formatResultPitchTier({ ...result, pitch: { ...result.pitch, f0_hz: [null, null] } }),
   }
@@ -193,11 +197,11 @@ appendInfoLine: n
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const voiced = result.pitch.f0_hz.filter((f0) => f0 !== null).length
-  assert.equal(said, `opened\n4 good "morning" 2\n1\n${voiced}\n0\n`)
+  assert.equal(said, `opened\n3 good "morning" 2\n1\n${voiced}\n0\n`)
 })
 
 test('a drawing has both melodies, the labels, the pause and the score, for light and dark pages', () => {
-  const svg = formatResultSvg(result, { reference: model })
+  const svg = formatResultSvg(result)
   assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox=/)
   assert.match(svg, /@media \(prefers-color-scheme:dark\)/)
   assert.match(svg, /class="contour learner" d="M\d[^"]{500}/)
@@ -208,7 +212,7 @@ test('a drawing has both melodies, the labels, the pause and the score, for ligh
 })
 
 test('nothing in a label gets out of its place, and no character that XML forbids gets in', () => {
-  const svg = formatResultSvg(result, { reference: model })
+  const svg = formatResultSvg(result)
   assert.ok(!svg.includes('<script') && !svg.includes('\u0001'))
   assert.ok(svg.isWellFormed())
   const tags = svg.replace(/<(path|rect|text|tspan|title|desc|g|style|svg)( [a-zA-Z-]+="[^"<]*")*\/?>|<\/\w+>/g, '')
@@ -220,7 +224,7 @@ test('a drawing is bounded however long the recording is, and drawn even of noth
   const hour = contourOf(3600, (timeS) => (timeS % 1 < 0.7 ? Math.sin(timeS) : undefined))
   const long = resultOf({ score: null, reason: 'too-long' }, hour)
   const pauses = Array.from({ length: 9000 }, (_, i) => ({ start_s: i * 0.4, end_s: i * 0.4 + 0.2 }))
-  const svg = formatResultSvg({ ...long, timing: { ...long.timing, pauses } }, { reference: hour })
+  const svg = formatResultSvg({ ...long, timing: { ...long.timing, pauses } })
   assert.ok(svg.length < 120_000, String(svg.length))
   const nothing = resultOf(undefined, { startS: 0, stepS: 0.01, f0Hz: new Float64Array(2) })
   const empty = formatResultSvg({ ...nothing, pitch: { ...nothing.pitch, median_hz: null } })

@@ -22,7 +22,7 @@ async function openResponse(): Promise<{ raw: ServerResponse; leave: () => Promi
 test('a stream is known while its client is there, and forgotten when it goes', async () => {
   const registry = createStreamRegistry(() => {})
   const { raw, leave, close } = await openResponse()
-  registry.open(raw, 'job-1')
+  registry.open(raw, 'job-1', async () => true)
   assert.deepEqual(registry.jobIds(), ['job-1'])
   await leave()
   assert.deepEqual(registry.jobIds(), [])
@@ -34,7 +34,7 @@ test('a client that had gone before its stream began leaves nothing behind', asy
   const registry = createStreamRegistry(() => {})
   const { raw, leave, close } = await openResponse()
   await leave()
-  const stream = registry.open(raw, 'job-1')
+  const stream = registry.open(raw, 'job-1', async () => true)
   assert.deepEqual(registry.jobIds(), [])
   let told = false
   stream.onClose(() => {
@@ -43,4 +43,26 @@ test('a client that had gone before its stream began leaves nothing behind', asy
   assert.ok(told)
   registry.close()
   close()
+})
+
+test('a stream ends at the first heartbeat after its reader was shut out, and no other does', async () => {
+  const registry = createStreamRegistry(() => {}, 10)
+  const [shutOut, stays] = [await openResponse(), await openResponse()]
+  let allowed = true
+  registry.open(shutOut.raw, 'job-1', async () => allowed)
+  const calm = Promise.withResolvers<void>()
+  let asked = 0
+  registry.open(stays.raw, 'job-2', async () => {
+    asked += 1
+    if (asked === 3) calm.resolve()
+    return true
+  })
+  await calm.promise
+  assert.equal(shutOut.raw.writableEnded, false)
+  allowed = false
+  await once(shutOut.raw, 'finish')
+  assert.equal(stays.raw.writableEnded, false)
+  registry.close()
+  await stays.leave()
+  for (const { close } of [shutOut, stays]) close()
 })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { LogEntry } from '../../../src/ports.ts'
 import { createArrivals } from '../../contracts/arrivals.ts'
 import { describeJobQueue } from '../../contracts/job-queue.ts'
+import { describeHolding } from '../../contracts/job-queue-holding.ts'
 import { describeMessageQueue } from '../../contracts/message-queue.ts'
 import { describeProgressLog, listen } from '../../contracts/progress-log.ts'
 import { assertWellFormed, publishAtRandom } from '../../contracts/progress-log-property.ts'
@@ -10,10 +11,12 @@ import { createFakeJobQueue } from '../../fakes/fake-job-queue.ts'
 import { createFakeMessageQueue } from '../../fakes/fake-message-queue.ts'
 import { createFakeProgressLog } from '../../fakes/fake-progress-log.ts'
 
-describeJobQueue('the fake job queue', async () => {
+const openFakeJobQueue = async () => {
   const queue = createFakeJobQueue({ attempts: 3 })
   return { queue, close: () => queue.close() }
-})
+}
+describeJobQueue('the fake job queue', openFakeJobQueue)
+describeHolding('the fake job queue', openFakeJobQueue)
 
 describeMessageQueue('the fake message queue', async () => ({
   queue: createFakeMessageQueue({ maxReceiveCount: 3 }),

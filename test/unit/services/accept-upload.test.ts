@@ -10,7 +10,7 @@ import { changeTo } from '../../contracts/job-store-suite.ts'
 import { createFakePorts, type FakePorts, publishedSteps } from '../../support/fake-ports.ts'
 import { toneWav } from '../../support/recordings.ts'
 
-const LIMITS = { maxUploadBytes: 100_000, uploadTimeoutS: 900 }
+const LIMITS = { maxUploadBytes: 100_000, maxDurationS: 3600, uploadTimeoutS: 900 }
 const WAV = toneWav({ seconds: 0.1 })
 const NEVER = new AbortController().signal
 
@@ -37,7 +37,8 @@ function uploadOf(body: Readable, fields: Partial<Upload> = {}): Upload {
     notBefore: null,
     traceparent: null,
     body,
-    announcedBytes: undefined,
+    idempotencyKey: null,
+    size: undefined,
     ...fields,
   }
 }
@@ -56,7 +57,7 @@ function beforeStored(ports: FakePorts, intervene: (change: StatusChange) => Pro
 test('a recording is stored whole, with its size and hash in the row', async () => {
   const { ports, theRow } = createUploadPorts()
   const body = bodyOf(WAV.subarray(0, 700), WAV.subarray(700))
-  const job = await acceptUpload(ports, LIMITS, uploadOf(body), NEVER)
+  const { job } = await acceptUpload(ports, LIMITS, uploadOf(body), NEVER)
   assert.deepEqual([job.status, job.sizeBytes, job.contentType], ['stored', WAV.length, 'audio/wav'])
   assert.match(job.sha256 ?? '', /^[0-9a-f]{64}$/)
   assert.deepEqual(ports.objects.objects.get(job.objectKey)?.bytes, WAV)
@@ -80,7 +81,7 @@ for (const [what, bytes, code] of [
 test('what announces more than the limit is refused before there is a row', async () => {
   const { ports, made } = createUploadPorts()
   const body = bodyOf(WAV)
-  const upload = uploadOf(body, { announcedBytes: LIMITS.maxUploadBytes + 1 })
+  const upload = uploadOf(body, { size: { bytes: LIMITS.maxUploadBytes + 1, exact: true } })
   await assert.rejects(acceptUpload(ports, LIMITS, upload, NEVER), { code: 'upload-too-large' })
   assert.deepEqual([made, body.destroyed], [[], true])
 })
@@ -108,7 +109,7 @@ async function assertBroken(
 
 test('an upload of exactly the limit is stored', async () => {
   const { ports } = createUploadPorts()
-  const job = await acceptUpload(ports, { ...LIMITS, maxUploadBytes: WAV.length }, uploadOf(bodyOf(WAV)), NEVER)
+  const { job } = await acceptUpload(ports, { ...LIMITS, maxUploadBytes: WAV.length }, uploadOf(bodyOf(WAV)), NEVER)
   assert.equal(job.status, 'stored')
 })
 
@@ -187,7 +188,7 @@ test('with the database away at the end of a broken upload its own error is thro
 test('with the progress log away an upload is stored all the same', async () => {
   const { ports } = createUploadPorts()
   ports.progress.setDown(true)
-  assert.equal((await acceptUpload(ports, LIMITS, uploadOf(bodyOf(WAV)), NEVER)).status, 'stored')
+  assert.equal((await acceptUpload(ports, LIMITS, uploadOf(bodyOf(WAV)), NEVER)).job.status, 'stored')
 })
 
 test('a signal that aborts after the last byte does not undo the upload', async () => {
@@ -195,7 +196,7 @@ test('a signal that aborts after the last byte does not undo the upload', async 
   const leaving = new AbortController()
   const late = beforeStored(ports, async () => leaving.abort(new AppError('upload-aborted', 'The client went')))
   const body = bodyOf(WAV)
-  const job = await acceptUpload(late, LIMITS, uploadOf(body), leaving.signal)
+  const { job } = await acceptUpload(late, LIMITS, uploadOf(body), leaving.signal)
   if (!body.closed) await once(body, 'close')
   assert.equal(job.status, 'stored')
   assert.equal(ports.objects.objects.size, 1)
@@ -217,7 +218,7 @@ for (const [to, code] of [
 test('a row that somebody has moved on already is returned and its object kept', async () => {
   const { ports } = createUploadPorts()
   const moved = beforeStored(ports, ({ jobId }) => ports.jobs.advance([changeTo(jobId, 'queued')]))
-  const job = await acceptUpload(moved, LIMITS, uploadOf(bodyOf(WAV)), NEVER)
+  const { job } = await acceptUpload(moved, LIMITS, uploadOf(bodyOf(WAV)), NEVER)
   assert.equal(job.status, 'queued')
   assert.deepEqual(ports.objects.objects.get(job.objectKey)?.bytes, WAV)
 })

@@ -112,6 +112,22 @@ for (const [what, error] of [
   })
 }
 
+test('a result that is analysed again never touches the parts of one that is stored already', async () => {
+  const ports = createFakePorts()
+  const job = await addJob(ports, 'forwarded')
+  const result = JSON.stringify({ padding: 'x'.repeat(6 * 1024 * 1024) })
+  for (let i = 0; i < 2; i++) {
+    ports.analyser.next(async () => ({ durationS: 1, result }))
+    await analyseRecording(ports, messageFor(job))
+  }
+  const keys = answersOf(ports).map(({ result_s3_url }) => ports.objects.keyOf(result_s3_url))
+  assert.equal(new Set(keys).size, 2)
+  for (const key of keys) {
+    assert.ok(key?.startsWith(`results/acme/${job.jobId}/1-`))
+    assert.equal(ports.objects.objects.get(key ?? '')?.bytes.toString(), result)
+  }
+})
+
 test('with the store away the order is thrown back and nothing is analysed', async () => {
   const ports = createFakePorts()
   const job = await addJob(ports, 'forwarded')

@@ -76,7 +76,8 @@ test('a repeat of a recorded result is acknowledged and published again, and cha
   assert.deepEqual(await ports.jobs.find(job.jobId), row)
   assert.deepEqual(await ports.jobs.findResult(job.jobId), { json: JSON.stringify(COMPLETED.result) })
   assert.deepEqual(publishedSteps(ports, job), ['completed 100'])
-  assert.equal(ports.metrics.counted('results', { outcome: 'repeat' }), 2)
+  assert.equal(ports.metrics.counted('results', { outcome: 'repeat' }), 1)
+  assert.equal(ports.metrics.counted('results', { outcome: 'late' }), 1)
 })
 
 test('an answer of another attempt changes nothing and is acknowledged', async () => {
@@ -136,4 +137,17 @@ test('with the database away an answer is thrown back to the queue', async () =>
   const job = await addJob(ports, 'analysing')
   ports.jobs.setDown(true)
   await assert.rejects(record(ports, job, COMPLETED), { code: 'database-unavailable', retry: 'later' })
+})
+
+test('a result of a job that ended otherwise, or began anew, is acknowledged and noted as late', async () => {
+  const ports = createFakePorts()
+  const [cancelled, retried] = [await addJob(ports, 'cancelled'), await addJob(ports, 'failed')]
+  await ports.jobs.restart(retried.jobId, 1)
+  for (const { jobId } of [cancelled, retried]) {
+    const before = await ports.jobs.find(jobId)
+    const answer = { version: 1, type: 'completed', job_id: jobId, attempt: 1, result: { version: 1 } }
+    await recordResult(ports, { body: JSON.stringify(answer) })
+    assert.deepEqual(await ports.jobs.find(jobId), before)
+  }
+  assert.equal(ports.metrics.counted('results', { outcome: 'late' }), 2)
 })

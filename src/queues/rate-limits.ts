@@ -1,0 +1,222 @@
+/**
+ * Limits per owner in Redis, shared by all processes. Invariant 10: an outage of Redis refuses nobody; while it is
+ * known no call waits for it, one call every now and then asks in the background whether it is over.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { AppError } from '../domain/errors.ts'
+import type { Bucket, Costs, Entered, Lease, LimitRules, Limits, Taken } from '../ports/limits.ts'
+import type { Log, Metrics } from '../ports.ts'
+import { TAKE_SCRIPT } from './rate-limits.lua.ts'
+import { type ConnectRedis, createReadyGate } from './redis.ts'
+
+export interface RateLimitsOptions {
+  readonly connect: ConnectRedis
+  /** Of every key, such as `tonewire`. */
+  readonly prefix: string
+  readonly rules: LimitRules
+  readonly log: Log
+  readonly metrics: Metrics
+  /** How long a place outlives a process that died. Default 60 s; renewed three times in it. */
+  readonly leaseTtlMs?: number
+}
+
+interface Script {
+  takeLimits(...keysAndArgs: (string | number)[]): Promise<[refused: number, requests: string, bytes: string]>
+}
+interface Answer {
+  readonly refused: number
+  readonly requests: number
+  readonly bytes: number
+}
+interface Ask {
+  readonly cost: number
+  readonly need: number
+}
+
+const NONE: Taken = { allowed: true, limit: 0, windowS: 0, remaining: 0, resetS: 0, retryAfterS: 0 }
+/** How long an upload that found no place should wait: nobody knows when another ends. */
+const PLACE_RETRY_S = 2
+const BYTES_NEEDED = 1
+const LEASE_TTL_MS = 60_000
+/** An answer later than this counts as an outage: a request does not wait longer for its limits. */
+const PATIENCE_MS = 250
+const PROBE_INTERVAL_MS = 250
+
+export function createRateLimits(options: RateLimitsOptions): Limits & { close(): Promise<void> } {
+  const { prefix, rules, metrics, leaseTtlMs = LEASE_TTL_MS } = options
+  const redis = options.connect('commands') as Redis & Script
+  const run = createRun(redis, options)
+  const probe = () => run('probe', { requests: { cost: 0, need: 0 } }, [], 0)
+  const tryRedis = createBreaker(redis, options, probe)
+  const renewals = createRenewals(leaseTtlMs / 3, (owner, ids) => tryRedis(() => run(owner, {}, ids, 0)))
+
+  function openLease(owner: string): Lease & { readonly id: string } {
+    const id = randomUUID()
+    let left = false
+    const leave = async (moreBytes = 0): Promise<void> => {
+      if (left) return
+      left = true
+      renewals.remove(owner, id)
+      const charge = { bytes: { cost: moreBytes, need: Number.MIN_SAFE_INTEGER } }
+      await tryRedis(() =>
+        Promise.all([
+          redis.zrem(keysOf(prefix, owner)[2], id),
+          moreBytes === 0 || rules.bytes.perS === 0 ? undefined : run(owner, charge, [], 0),
+        ]),
+      )
+    }
+    return { id, leave }
+  }
+
+  return {
+    async take(owner, costs) {
+      const asks = toAsks(costs)
+      if (!isLimited(asks.requests, rules.requests) && !isLimited(asks.bytes, rules.bytes)) return NONE
+      const answer = await tryRedis(() => run(owner, asks, [], 0))
+      metrics.count('limits', { outcome: outcomeOf(answer) })
+      return answer === undefined ? NONE : toTaken(answer, asks, rules)
+    },
+    async enter(owner, bytes) {
+      const lease = openLease(owner)
+      if (rules.maxUploads === 0 && rules.bytes.perS === 0) return { lease }
+      const ids = rules.maxUploads === 0 ? [] : [lease.id]
+      const answer = await tryRedis(() =>
+        run(owner, { bytes: { cost: bytes, need: BYTES_NEEDED } }, ids, rules.maxUploads),
+      )
+      metrics.count('limits', { outcome: outcomeOf(answer) })
+      const refusal = refusalOf(answer, rules)
+      if (refusal !== undefined) return refusal
+      // Also one that Redis does not know yet: the next renewal makes it known.
+      if (rules.maxUploads > 0) renewals.add(owner, lease.id)
+      return { lease }
+    },
+    async forget(owner) {
+      const removed = await tryRedis(() => redis.unlink(...keysOf(prefix, owner)))
+      if (removed === undefined) throw new AppError('progress-unavailable', 'Redis cannot be reached')
+    },
+    async close() {
+      renewals.close()
+      redis.disconnect()
+    },
+  }
+}
+
+type Asks = { readonly requests?: Ask; readonly bytes?: Ask }
+
+function createRun(redis: Redis & Script, { prefix, rules, leaseTtlMs = LEASE_TTL_MS }: RateLimitsOptions) {
+  redis.defineCommand('takeLimits', { numberOfKeys: 3, lua: TAKE_SCRIPT })
+  return async (owner: string, asks: Asks, places: readonly string[], most: number): Promise<Answer> => {
+    const buckets = [...toArgs(asks.requests, rules.requests), ...toArgs(asks.bytes, rules.bytes)]
+    const answer = await redis.takeLimits(...keysOf(prefix, owner), ...buckets, most, leaseTtlMs, ...places)
+    return { refused: answer[0], requests: Number(answer[1]), bytes: Number(answer[2]) }
+  }
+}
+
+/** Runs what Redis answers in time; undefined, at once, while it is known to be away. Logged once per outage. */
+function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Promise<unknown>) {
+  const whenReady = createReadyGate(redis)
+  let down = false
+  let nextProbeMs = 0
+  const ask = async (): Promise<void> => {
+    nextProbeMs = Number.POSITIVE_INFINITY
+    try {
+      await bounded(whenReady(probe))
+      down = false
+      log.info({}, 'limits are enforced again')
+    } catch {
+      // Still away: the outage was logged when it began.
+    } finally {
+      nextProbeMs = performance.now() + PROBE_INTERVAL_MS
+    }
+  }
+  return async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    if (down) {
+      if (performance.now() >= nextProbeMs) void ask()
+      return undefined
+    }
+    try {
+      return await bounded(whenReady(work))
+    } catch (error) {
+      if (!down) log.warn({ err: error }, 'limits are not enforced while redis is away')
+      down = true
+      return undefined
+    }
+  }
+}
+
+async function bounded<T>(work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('Redis does not answer in time')), PATIENCE_MS)
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Renews the places of this process, all of an owner in one call; a process that dies stops doing so. */
+function createRenewals(everyMs: number, renew: (owner: string, ids: readonly string[]) => Promise<unknown>) {
+  const owners = new Map<string, Set<string>>()
+  const timer = setInterval(() => {
+    for (const [owner, ids] of owners) void renew(owner, [...ids])
+  }, everyMs).unref()
+  return {
+    add(owner: string, id: string): void {
+      owners.set(owner, (owners.get(owner) ?? new Set()).add(id))
+    },
+    remove(owner: string, id: string): void {
+      const ids = owners.get(owner)
+      ids?.delete(id)
+      if (ids?.size === 0) owners.delete(owner)
+    },
+    close: () => clearInterval(timer),
+  }
+}
+
+function toAsks({ requests, bytes }: Costs): Asks {
+  return {
+    ...(requests === undefined ? {} : { requests: { cost: requests, need: requests } }),
+    ...(bytes === undefined ? {} : { bytes: { cost: bytes, need: BYTES_NEEDED } }),
+  }
+}
+
+function toArgs(ask: Ask | undefined, { perS, burstS }: Bucket): number[] {
+  return ask === undefined ? [0, 0, 0, 0] : [ask.cost, ask.need, perS, perS * burstS]
+}
+
+function isLimited(ask: Ask | undefined, bucket: Bucket): boolean {
+  return ask !== undefined && bucket.perS > 0
+}
+
+function toTaken({ refused, ...levels }: Answer, asks: Asks, rules: LimitRules): Taken {
+  const name = refused === 2 || !isLimited(asks.requests, rules.requests) ? 'bytes' : 'requests'
+  const { perS, burstS } = rules[name]
+  const limit = perS * burstS
+  const level = levels[name]
+  const missing = (asks[name]?.need ?? 0) - level
+  return {
+    allowed: refused === 0,
+    limit: Math.floor(limit),
+    windowS: burstS,
+    remaining: Math.max(0, Math.floor(level)),
+    resetS: Math.ceil((limit - level) / perS),
+    retryAfterS: refused === 0 ? 0 : Math.max(1, Math.ceil(missing / perS)),
+  }
+}
+
+function refusalOf(answer: Answer | undefined, { bytes }: LimitRules): Entered | undefined {
+  if (answer?.refused === 3) return { refusedBy: 'uploads', retryAfterS: PLACE_RETRY_S }
+  if (answer?.refused !== 2) return undefined
+  return { refusedBy: 'bytes', retryAfterS: Math.max(1, Math.ceil((BYTES_NEEDED - answer.bytes) / bytes.perS)) }
+}
+
+function outcomeOf(answer: Answer | undefined): 'allowed' | 'refused' | 'open' {
+  if (answer === undefined) return 'open'
+  return answer.refused === 0 ? 'allowed' : 'refused'
+}
+
+function keysOf(prefix: string, owner: string): [string, string, string] {
+  const limits = `${prefix}:limits:{${encodeURIComponent(owner)}}`
+  return [`${limits}:requests`, `${limits}:bytes`, `${limits}:uploads`]
+}

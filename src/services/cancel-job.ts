@@ -1,0 +1,43 @@
+/**
+ * The owner ends a job. The guarded update decides, whatever else is happening to the job at that moment; from there
+ * on the row speaks for itself:
+ *
+ *   uploading            → the uploader's last step finds the row cancelled: no object, 409 `job-cancelled`
+ *   stored, queued       → the waiting entry is taken out; one that is left, or running, is acknowledged unsent
+ *   forwarded, analysing → the analyser looks before its work and at its progress marks, and stops
+ *   afterwards           → a result that still comes is acknowledged and noted
+ */
+import { AppError, toAppError } from '../domain/errors.ts'
+import type { Job } from '../domain/job.ts'
+import type { Ports } from '../ports.ts'
+import { publishJobs } from './publish-job.ts'
+
+type CancelPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'metrics' | 'log'>
+
+/**
+ * Cancels a job in whatever attempt it is, publishes that, and returns its row.
+ *
+ * @throws AppError `job-terminal` when it has ended, `job-not-found`, `database-unavailable`
+ */
+export async function cancelJob(ports: CancelPorts, { jobId, attempt }: Pick<Job, 'jobId' | 'attempt'>): Promise<Job> {
+  const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'cancelled' }])
+  const job = advanced?.job
+  if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
+  // A retry came in between: what the owner wants to end is the job, not the attempt.
+  if (!advanced?.moved && job.attempt > attempt) return cancelJob(ports, job)
+  await publishJobs(ports, [job])
+  if (!advanced?.moved) throw new AppError('job-terminal', `The job is ${job.status} already`)
+  ports.metrics.count('job_operations', { operation: 'cancel' })
+  ports.log.info({ jobId, attempt }, 'job cancelled')
+  await takeOut(ports, job)
+  return job
+}
+
+/** Best effort: an entry that stays is acknowledged by the forwarder, which reads the row first. */
+async function takeOut({ jobQueue, log }: CancelPorts, { jobId, attempt }: Job): Promise<void> {
+  try {
+    await jobQueue.remove(jobId, attempt)
+  } catch (error) {
+    log.debug({ jobId, attempt, code: toAppError(error).code, err: error }, 'waiting entry of a cancelled job left')
+  }
+}

@@ -1,0 +1,22 @@
+import { sql } from 'kysely'
+import type { JobFilter } from '../ports.ts'
+import type { Database } from './database.ts'
+import { fitText, JOB_COLUMNS, type JobRow } from './job-rows.ts'
+
+/** An owner's rows, newest first, from a place in the list on: an index in this order is read until the page is full. */
+export function listJobRows(db: Database, owner: string, filter: JobFilter): Promise<JobRow[]> {
+  const { statuses, tokenId, q, limit, cursor } = filter
+  let query = db.selectFrom('jobs').select(JOB_COLUMNS).where('owner', '=', owner)
+  if (statuses !== undefined) query = query.where(sql<boolean>`status = any(${[...statuses]}::text[])`)
+  if (tokenId !== undefined) query = query.where('token_id', '=', fitText(tokenId, 1000))
+  if (q !== undefined) query = query.where(matches(q))
+  if (cursor !== undefined) {
+    query = query.where(sql<boolean>`(created_at, job_id) < (${cursor.createdAt}::timestamptz, ${cursor.jobId}::uuid)`)
+  }
+  return query.orderBy('created_at', 'desc').orderBy('job_id', 'desc').limit(limit).execute()
+}
+
+function matches(q: string) {
+  const text = fitText(q, 4000).replace(/[\\%_]/g, '\\$&')
+  return sql<boolean>`(filename ilike ${`%${text}%`} or token_id ilike ${`%${text}%`} or job_id::text ilike ${`${text}%`})`
+}

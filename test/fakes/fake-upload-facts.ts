@@ -1,0 +1,18 @@
+import type { UploadFactStore } from '../../src/ports/direct-uploads.ts'
+import type { Row } from './fake-job-rows.ts'
+
+/** What the rows of the job store in memory say of direct uploads. */
+export function createFakeUploadFacts(rows: ReadonlyMap<string, Row>): UploadFactStore {
+  return {
+    find: async (jobId) => {
+      const row = rows.get(jobId)
+      if (row?.announced === undefined) return undefined
+      return { ...row.announced, uploadId: row.uploadId ?? null, expiresAt: new Date(row.uploadDeadlineMs) }
+    },
+    bind: async (jobId, uploadId) => {
+      const row = rows.get(jobId)
+      if (row?.announced?.method === 'parts') row.uploadId ??= uploadId
+      return row?.uploadId
+    },
+  }
+}
