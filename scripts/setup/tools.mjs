@@ -33,6 +33,12 @@ const TOOLS = {
     without: 'comparisons with Praat are skipped',
     by: 'install Praat',
   },
+  chromium: {
+    title: 'Chromium',
+    isThere: () => ['chromium', 'chromium-browser', 'google-chrome'].some((name) => findCommand(name) !== undefined),
+    without: 'tests in a real browser are skipped',
+    by: 'install Chromium',
+  },
   curl: {
     title: 'curl',
     isThere: () => findCommand('curl') !== undefined,

@@ -1,17 +1,16 @@
 /** A page of another origin sends recordings straight to S3, in a real browser. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, test } from 'node:test'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
+import { NO_BROWSER, openBrowser } from '../support/browser.ts'
 import { startCorsProxy } from '../support/cors-proxy.ts'
 import { openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
 
 const MIB = 1024 * 1024
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync)
-const skip = executablePath === undefined ? 'no chromium on this machine' : false
+const skip = NO_BROWSER
 
 // biome-ignore lint/suspicious/noExplicitAny: what the API answers, in a page without its types
 type Answer = Record<string, any>
@@ -79,8 +78,7 @@ test('a page of a named origin', { skip }, async (t) => {
     CORS_ORIGINS: named,
     S3_PUBLIC_ENDPOINT_URL: proxy.url,
   })
-  const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
-  after(() => browser.close())
+  const browser = await openBrowser()
   const open = async (url: string): Promise<Page> => {
     const page = await browser.newPage()
     await page.goto(url)

@@ -1,21 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { after, test } from 'node:test'
-import { chromium } from 'playwright-core'
 import { openBareApp } from '../../scripts/docs/describe-api.ts'
-
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const executablePath = places.find((place) => existsSync(place))
-const skip = executablePath === undefined && 'there is no Chromium on this machine'
+import { NO_BROWSER, openBrowser } from '../support/browser.ts'
 
 test('the page at /docs shows every operation, asks nobody else and breaks none of its own rules', {
-  skip,
+  skip: NO_BROWSER,
 }, async () => {
   const app = await openBareApp()
   after(() => app.close())
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
-  const browser = await chromium.launch({ executablePath: executablePath ?? '', args: ['--no-sandbox'] })
-  after(() => browser.close())
+  const browser = await openBrowser()
   const page = await browser.newPage()
   const asked: string[] = []
   const complaints: string[] = []

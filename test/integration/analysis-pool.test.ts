@@ -71,10 +71,8 @@ test('progress from inside names each part of the work in its order', async () =
     [...names.slice(0, 2), names.at(-1)],
     ['Decoding the recording', 'Tracking pitch', 'The analysis is done'],
   )
-  const pitch = notes.filter(([, message]) => message === 'Tracking pitch')
-  assert.ok(pitch.length > 1 && pitch.every(([share]) => share > 0 && share < 1))
-  const shares = notes.map(([share]) => share)
-  assert.deepEqual(shares, shares.toSorted())
+  assert.ok(notes.every(([share], i) => share >= (notes[i - 1]?.[0] ?? 0)))
+  assert.ok(notes.filter(([share, message]) => message === 'Tracking pitch' && share > 0 && share < 1).length > 1)
 })
 
 test('an abort stops the thread at its work, and the next recording finds it free', async () => {

@@ -8,7 +8,7 @@ import { AppError, isFinal } from '../../src/domain/errors.ts'
 import { decodeFile } from '../../src/media/decode.ts'
 import { findFfmpeg } from '../../src/media/ffmpeg-tools.ts'
 import { loadFft } from '../../src/media/fft.ts'
-import { ffmpeg, NO_FFMPEG, SPEECH, temporaryFolder } from '../support/codecs.ts'
+import { ffmpeg, NO_FFMPEG, SPEECH, THOROUGH, temporaryFolder } from '../support/codecs.ts'
 import { encodeWav } from '../unit/media/wav-files.ts'
 
 const folder = temporaryFolder()
@@ -60,9 +60,12 @@ describe('every damage of every coding has an outcome', { skip: NO_FFMPEG, concu
       const path = join(folder, `whole.${extension}`)
       ffmpeg(['-i', SPEECH, '-t', '1.2', ...args, path])
       const cases = damage(extension, readFileSync(path), seed + 1)
+      assert.equal(cases.length, 13)
       const outcomes = new Map<string, string>()
-      for (const each of cases) outcomes.set(each.name, await outcomeOf(each))
-      assert.equal(outcomes.size, 13)
+      for (const [i, each] of cases.entries()) {
+        const isCut = / cut at (0\.5|60) %/.test(each.name)
+        if (THOROUGH || isCut || (i + seed) % 4 === 0) outcomes.set(each.name, await outcomeOf(each))
+      }
       const half = outcomes.get(`${extension}, cut at 60 %`)
       if (READ_IN_ORDER.has(extension)) assert.match(half!, /^(damaged|whole)$/)
       if (KNOWS_ITS_LENGTH.has(extension)) assert.equal(half, 'damaged')

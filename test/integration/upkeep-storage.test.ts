@@ -13,10 +13,11 @@ import { openJobStore, openMigrated } from '../support/storage.ts'
 
 const embedded = await openMigrated({ dataDir: undefined })
 after(() => embedded.destroy())
-describeUpkeep('upkeep in PGlite', async () => openUpkeep(embedded))
-
+// Before any suite: the runner ends the file's hooks as soon as those it knows of are done.
 const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
 if (postgres !== embedded) after(() => postgres.destroy())
+
+describeUpkeep('upkeep in PGlite', async () => openUpkeep(embedded))
 describeUpkeep('upkeep in PostgreSQL', async () => openUpkeep(postgres), { skip: skipWithoutPostgres })
 
 function openUpkeep(db: Database): UpkeepStores {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,8 +8,11 @@ import { pino } from 'pino'
 import { loadConfig } from '../../src/config.ts'
 import { openResources, type Places, type Resources } from '../../src/resources.ts'
 import { ROLES, type Role } from '../../src/roles.ts'
+import { copyTemplate } from '../../src/storage/pglite-template.ts'
 import { startTestAws, type TestAws } from './aws.ts'
+import { ROOT } from './processes.ts'
 import { startTestRedis, type TestRedis } from './redis.ts'
+import { openMigrated } from './storage.ts'
 
 export interface TestSystem extends Resources {
   readonly url: string
@@ -109,9 +114,24 @@ export async function getJson(
   }
 }
 
-/** A folder for an embedded database, removed with the file's tests. */
+/** An embedded database with the schema in it, removed with the file's tests. */
 async function makeDataDir(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tonewire-test-'))
   after(() => rm(folder, { recursive: true, force: true }))
-  return join(folder, 'postgres')
+  const dataDir = join(folder, 'postgres')
+  await copyTemplate(dataDir, makeMigrated, migratedTemplates())
+  return dataDir
+}
+
+async function makeMigrated(dataDir: string): Promise<{ close(): Promise<void> }> {
+  const db = await openMigrated({ dataDir })
+  return { close: () => db.destroy() }
+}
+
+/** Where migrated databases are kept between tests: made anew whenever a migration changes. */
+function migratedTemplates(): string {
+  const migrations = globSync('src/storage/migrations/*.ts', { cwd: ROOT }).sort()
+  const hash = createHash('sha256')
+  for (const file of migrations) hash.update(file).update(readFileSync(join(ROOT, file)))
+  return join(ROOT, 'node_modules/.cache/tonewire-tests', hash.digest('hex').slice(0, 16))
 }
