@@ -126,6 +126,7 @@ function createInterpolator(up: number, down: number, half: number): Interpolate
   /** Of the line's beginning, in samples of the source. */
   let first = -half
   let next = 0
+  if (up === 1 && half === 1) return createDecimator(down)
   return (run, output, at, most) => {
     const joined = new Float32Array(line.length + run.length)
     joined.set(line)
@@ -144,6 +145,18 @@ function createInterpolator(up: number, down: number, half: number): Interpolate
     const used = Math.min(joined.length, Math.floor(((2 * next + 1) * down - up) / (2 * up)) - half + 1 - first)
     line = joined.slice(used)
     first += used
+    return count
+  }
+}
+
+/** Where every output falls on a sample: each `down`-th, from the middle of the first `down` on. */
+function createDecimator(down: number): Interpolate {
+  // The run begins one sample before the source's first.
+  let next = (down - 1) / 2 + 1
+  return (run, output, at, most) => {
+    let count = 0
+    for (; next < run.length && count < most; next += down) output[at + count++] = run[next]!
+    next -= run.length
     return count
   }
 }

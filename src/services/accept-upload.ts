@@ -11,14 +11,13 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
-import { type Job, type Priority, uploadProgress } from '../domain/job.ts'
+import type { Job, Priority } from '../domain/job.ts'
 import { recordingKey } from '../domain/object-keys.ts'
-import { toProgressEvent } from '../domain/progress-event.ts'
 import type { ObjectSize } from '../ports/object-store.ts'
 import type { SniffedAudio } from '../ports/sniff.ts'
 import type { Ports } from '../ports.ts'
+import { type Announcement, announceLater, createProgressReporter } from './announce-upload.ts'
 import type { Pace } from './pace.ts'
-import { publishEvents, publishJobs, publishNewJob } from './publish-job.ts'
 import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
 import { replayUpload } from './replay-upload.ts'
 import { createThrottle } from './throttle.ts'
@@ -53,7 +52,6 @@ export interface AcceptedUpload {
   readonly replayed: boolean
 }
 
-const PROGRESS_INTERVAL_MS = 200
 const ROW_LOOK_INTERVAL_MS = 2_000
 
 /**
@@ -106,6 +104,7 @@ async function receive(
   const jobId = createUuidV7(Date.now())
   const job = await createRow(ports, limits, { ...fields, jobId }, audio)
   if (job.jobId !== jobId) return { job: await replayUpload(ports, job, upload, recording), replayed: true }
+  const announcement = announceLater(ports, job)
   const report = createProgressReporter(ports, job, size?.bytes)
   const look = createRowWatcher(ports, job, ending)
   const onBytes = (sizeBytes: number): void => {
@@ -117,10 +116,14 @@ async function receive(
     const { contentType } = audio
     await ports.objects.put(job.objectKey, bytes, { contentType, signal: ending.ended, ...(size && { size }) })
   } catch (error) {
-    await endBroken(ports, job, toUploadError(error, ending.ended))
+    await endBroken(ports, job, announcement, toUploadError(error, ending.ended))
     throw error
   }
-  return { job: await finish(ports, job, recording), replayed: false }
+  try {
+    return { job: await finish(ports, job, recording, announcement), replayed: false }
+  } finally {
+    announcement.cancel()
+  }
 }
 
 async function createRow(
@@ -130,31 +133,13 @@ async function createRow(
   { contentType, extension }: SniffedAudio,
 ): Promise<Job> {
   const { owner, jobId } = fields
-  const job = await ports.jobs.create({
+  return ports.jobs.create({
     ...fields,
     route: 'queue',
     contentType,
     objectKey: recordingKey(owner, jobId, extension, new Date()),
     uploadTimeoutS: limits.uploadTimeoutS,
   })
-  if (job.jobId === jobId) await publishNewJob(ports, job)
-  return job
-}
-
-/** Publishes how far the upload has come, a few times a second; nothing while its size is unknown. */
-function createProgressReporter(ports: UploadPorts, job: Job, announcedBytes: number | undefined) {
-  const throttle = createThrottle(PROGRESS_INTERVAL_MS)
-  // The row's own event has just been published; a small upload is over before the next is due.
-  throttle(() => {})
-  let reported = 0
-  return (sizeBytes: number): void => {
-    const progress = uploadProgress(sizeBytes, announcedBytes)
-    if (progress <= reported) return
-    throttle(() => {
-      reported = progress
-      void publishEvents(ports, [toProgressEvent(job, { progress, at: new Date() })])
-    })
-  }
 }
 
 /** Looks at the row from time to time: an upload that was cancelled, perhaps by another process, need not go on. */
@@ -172,14 +157,19 @@ function createRowWatcher(ports: UploadPorts, { jobId }: Job, { end }: Ending) {
     })
 }
 
-async function finish(ports: UploadPorts, job: Job, recording: IncomingRecording): Promise<Job> {
+async function finish(
+  ports: UploadPorts,
+  job: Job,
+  recording: IncomingRecording,
+  announcement: Announcement,
+): Promise<Job> {
   const { jobId, attempt } = job
   const { durationS, ...totals } = recording.totals()
   const known = durationS === null ? totals : { ...totals, durationS }
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...known }])
   if (advanced?.job !== undefined && !endedUnstored(advanced.job)) {
     ports.metrics.count('uploads', { outcome: 'stored' })
-    await publishJobs(ports, [advanced.job])
+    await announcement.publish(advanced.job)
     return advanced.job
   }
   await ports.objects.delete(job.objectKey)
@@ -197,16 +187,18 @@ function whyEnded({ jobId, status }: Job): AppError {
 }
 
 /** Ends the row of a broken upload. When even that fails the row's deadline ends it. */
-async function endBroken(ports: UploadPorts, job: Job, error: AppError): Promise<void> {
+async function endBroken(ports: UploadPorts, job: Job, announcement: Announcement, error: AppError): Promise<void> {
   const { jobId, attempt } = job
   try {
     const { code, detail } = error
     const [ended] = await ports.jobs.advance([
       { jobId, attempt, to: 'failed', message: 'The upload failed', error: { code, detail, retryable: false } },
     ])
-    await publishJobs(ports, ended?.job === undefined ? [] : [ended.job])
+    if (ended?.job !== undefined) await announcement.publish(ended.job)
   } catch (cause) {
     ports.log.warn({ jobId, err: cause }, 'broken upload left to its deadline')
+  } finally {
+    announcement.cancel()
   }
 }
 

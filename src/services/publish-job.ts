@@ -24,6 +24,11 @@ export async function publishNewJob(ports: PublishPorts, job: Job): Promise<void
   await guarded(ports, () => ports.progress.publish([{ event, seed: event }]))
 }
 
+/** Publishes a row's current state together with the first one of its job, which the log cannot know yet. */
+export async function publishWithFirst(ports: PublishPorts, first: Job, job: Job): Promise<void> {
+  await guarded(ports, () => ports.progress.publish([{ event: toProgressEvent(job), seed: toProgressEvent(first) }]))
+}
+
 /** Publishes events; one of a job the log does not know is preceded by the row's state, read afresh. */
 export async function publishEvents(ports: PublishPorts, events: readonly ProgressEvent[]): Promise<void> {
   if (events.length === 0) return
