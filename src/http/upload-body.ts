@@ -31,6 +31,8 @@ export interface Waiting {
   /** Aborts, with what to answer, when the client goes before its request has ended, or is not waited for any longer. */
   readonly signal: AbortSignal
   readonly pace: Pace
+  /** When the answer is known: the request's own end may come much later, or never be told. */
+  end(): void
 }
 
 /** What is read and thrown away after a refusal, so that the client gets to read the answer. */
@@ -49,7 +51,7 @@ export const MULTIPART_LIMITS = {
 /** The head of a multipart request is waited for like any other of its bytes. */
 export async function openUpload(
   request: FastifyRequest,
-  { signal, pace }: Waiting,
+  { signal, pace }: Pick<Waiting, 'signal' | 'pace'>,
   callbackRules: CallbackUrlRules = {},
 ): Promise<UploadBody> {
   if (!request.isMultipart()) return openRaw(request, callbackRules)
@@ -76,7 +78,7 @@ export function waitForUpload(request: FastifyRequest, patience: Patience): Wait
     const detail = `Less than ${minBytesPerS} bytes a second came. Send it again over a faster connection.`
     controller.abort(new AppError('upload-too-slow', detail))
   })
-  return { signal: controller.signal, pace }
+  return { signal: controller.signal, pace, end: () => clearTimeout(timer) }
 }
 
 /** The outcome of the work, or the signal's reason as soon as it aborts: a client that stalls is not waited for. */

@@ -57,9 +57,9 @@ async function uploadRoutes(app: App, deps: AppDependencies): Promise<void> {
 async function upload(deps: AppDependencies, request: FastifyRequest, tokenId: string | null) {
   const { ports, limits } = deps
   const owner = ownerOf(request)
+  const { signal, pace, end } = waitForUpload(request, limits)
   try {
     const idempotencyKey = idempotencyKeyOf(request)
-    const { signal, pace } = waitForUpload(request, limits)
     const { fields, ...body } = await openUpload(request, { signal, pace }, deps.callbackRules)
     const context = { owner, idempotencyKey, pace, traceparent: traceparentOf(request) }
     const input = { ...fields, ...body, ...context, tokenId: tokenId ?? fields.tokenId }
@@ -70,6 +70,8 @@ async function upload(deps: AppDependencies, request: FastifyRequest, tokenId: s
   } catch (error) {
     drain(request)
     throw error
+  } finally {
+    end()
   }
 }
 

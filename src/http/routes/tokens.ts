@@ -29,7 +29,7 @@ export async function tokenRoutes(app: App, deps: AppDependencies): Promise<void
     { schema: { description: PUT_DESCRIPTION, params, response: { 200: tokenSchema } } },
     async (request) => {
       const place = { owner: ownerOf(request), tokenId: request.params.token_id }
-      const { signal, pace } = waitForUpload(request, limits)
+      const { signal, pace, end } = waitForUpload(request, limits)
       try {
         const parts = openReferenceParts(request)
         const stored = storeReference(ports, place, parts, { ...limits, signal, pace })
@@ -37,6 +37,8 @@ export async function tokenRoutes(app: App, deps: AppDependencies): Promise<void
       } catch (error) {
         drain(request)
         throw error
+      } finally {
+        end()
       }
     },
   )
