@@ -227,7 +227,11 @@ export function propertiesOf(schema: TObject): [string, TSchema & { default?: un
 
 function problemsOfKeys(list: string | undefined): string[] {
   return splitList(list).flatMap((entry, index) => {
-    if (BOOTSTRAP_KEY.test(entry)) return []
+    const [, , key = ''] = BOOTSTRAP_KEY.exec(entry) ?? []
+    if (key.split('.').length === 3) {
+      return [`BOOTSTRAP_API_KEYS: entry ${index + 1} has a key of three parts between dots, which reads as a JWT`]
+    }
+    if (key !== '') return []
     return [`BOOTSTRAP_API_KEYS: entry ${index + 1} is not owner=key[:admin] with a key of 8 to 200 characters`]
   })
 }

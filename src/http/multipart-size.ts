@@ -11,7 +11,7 @@ export interface SizeTap {
 }
 
 /** Heads of parts and the fields before a file are small; beyond this the size is simply not known. */
-const MOST_HEAD_BYTES = 256 * 1024
+const MOST_HEAD_BYTES = 16 * 1024
 /** Around the boundary behind the file: CR LF and two hyphens before it, two hyphens after. */
 const CLOSING_BYTES = 6
 
@@ -29,6 +29,7 @@ export function createSizeTap(raw: IncomingMessage): SizeTap {
   const collect = (chunk: Buffer): void => {
     seen += chunk.length
     if (seen <= MOST_HEAD_BYTES + chunk.length) chunks.push(chunk)
+    else chunks.length = 0
   }
   raw.on('data', collect)
   return {

@@ -142,10 +142,12 @@ function parseMetadata(text: string | undefined): Record<string, unknown> {
     throw new AppError('request-invalid', 'metadata: is not a JSON object')
   }
   // What is kept is written anew, and a number such as 1e20 is then longer.
-  if (Buffer.byteLength(JSON.stringify(value)) > 2 * MAX_METADATA_BYTES) {
+  const kept = JSON.stringify(value)
+  if (Buffer.byteLength(kept) > 2 * MAX_METADATA_BYTES) {
     throw new AppError('request-invalid', 'metadata: is more than 2 KB')
   }
-  return value as Record<string, unknown>
+  // As it will be read back: -0 and numbers too large for JSON do not survive.
+  return JSON.parse(kept) as Record<string, unknown>
 }
 
 function parseJson(text: string): unknown {

@@ -42,6 +42,7 @@ const LEASE_TTL_MS = 60_000
 /** An answer later than this counts as an outage: a request does not wait longer for its limits. */
 const PATIENCE_MS = 250
 const PROBE_INTERVAL_MS = 250
+const LATE_IN_A_ROW = 3
 
 export function createRateLimits(options: RateLimitsOptions): Limits & { close(): Promise<void> } {
   const { prefix, rules, metrics, leaseTtlMs = LEASE_TTL_MS } = options
@@ -117,6 +118,7 @@ function createRun(redis: Redis & Script, { prefix, rules, leaseTtlMs = LEASE_TT
 function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Promise<unknown>) {
   const whenReady = createReadyGate(redis)
   let down = false
+  let late = 0
   let nextProbeMs = 0
   const ask = async (): Promise<void> => {
     nextProbeMs = Number.POSITIVE_INFINITY
@@ -136,8 +138,13 @@ function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Pr
       return undefined
     }
     try {
-      return await bounded(whenReady(work))
+      const answer = await bounded(whenReady(work))
+      late = 0
+      return answer
     } catch (error) {
+      // One late answer may be our own lateness: only several in a row are an outage.
+      late = error instanceof LateAnswer ? late + 1 : LATE_IN_A_ROW
+      if (late < LATE_IN_A_ROW) return undefined
       if (!down) log.warn({ err: error }, 'limits are not enforced while redis is away')
       down = true
       return undefined
@@ -145,9 +152,11 @@ function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Pr
   }
 }
 
+class LateAnswer extends Error {}
+
 async function bounded<T>(work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('Redis does not answer in time')), PATIENCE_MS)
+  const timer = setTimeout(() => reject(new LateAnswer('Redis does not answer in time')), PATIENCE_MS)
   try {
     return await Promise.race([work, late])
   } finally {

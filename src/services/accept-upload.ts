@@ -20,7 +20,6 @@ import { type Announcement, announceLater, createProgressReporter } from './anno
 import type { Pace } from './pace.ts'
 import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
 import { replayUpload } from './replay-upload.ts'
-import { createThrottle } from './throttle.ts'
 
 type UploadPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'sniff' | 'inspectHead' | 'metrics' | 'log'>
 
@@ -77,7 +76,8 @@ export async function acceptUpload(
   try {
     return await receive(ports, limits, upload, { ended, end: (reason) => over.abort(reason) })
   } catch (error) {
-    const failure = toUploadError(error, ended)
+    // One of ours was told apart already; anything else may be a stream that the end of the upload tore down.
+    const failure = error instanceof AppError ? error : toUploadError(error, ended)
     ports.metrics.count('uploads', { outcome: failure.code })
     throw failure
   } finally {
@@ -106,18 +106,15 @@ async function receive(
   if (job.jobId !== jobId) return { job: await replayUpload(ports, job, upload, recording), replayed: true }
   const announcement = announceLater(ports, job)
   const report = createProgressReporter(ports, job, size?.bytes)
-  const look = createRowWatcher(ports, job, ending)
-  const onBytes = (sizeBytes: number): void => {
-    report(sizeBytes)
-    look()
-  }
+  const unwatch = watchRow(ports, job, ending)
   try {
-    const bytes = Readable.from(recording.read(onBytes), { objectMode: false })
+    const bytes = Readable.from(recording.read(report), { objectMode: false })
     const { contentType } = audio
     await ports.objects.put(job.objectKey, bytes, { contentType, signal: ending.ended, ...(size && { size }) })
   } catch (error) {
-    await endBroken(ports, job, announcement, toUploadError(error, ending.ended))
-    throw error
+    throw await endBroken(ports, job, announcement, toUploadError(error, ending.ended))
+  } finally {
+    unwatch()
   }
   try {
     return { job: await finish(ports, job, recording, announcement), replayed: false }
@@ -143,18 +140,15 @@ async function createRow(
 }
 
 /** Looks at the row from time to time: an upload that was cancelled, perhaps by another process, need not go on. */
-function createRowWatcher(ports: UploadPorts, { jobId }: Job, { end }: Ending) {
-  const throttle = createThrottle(ROW_LOOK_INTERVAL_MS)
-  // The first look is due after the interval: most uploads are over by then.
-  throttle(() => {})
+function watchRow(ports: UploadPorts, { jobId }: Job, { end }: Ending): () => void {
   const look = async (): Promise<void> => {
     const row = await ports.jobs.find(jobId)
     if (row !== undefined && endedUnstored(row)) end(whyEnded(row))
   }
-  return (): void =>
-    throttle(() => {
-      look().catch((error: unknown) => ports.log.debug({ jobId, err: error }, 'row of an upload not looked at'))
-    })
+  const timer = setInterval(() => {
+    look().catch((error: unknown) => ports.log.debug({ jobId, err: error }, 'row of an upload not looked at'))
+  }, ROW_LOOK_INTERVAL_MS)
+  return () => clearInterval(timer)
 }
 
 async function finish(
@@ -186,17 +180,23 @@ function whyEnded({ jobId, status }: Job): AppError {
   return new AppError('upload-expired', 'The upload passed its deadline before it ended. Send it again.')
 }
 
-/** Ends the row of a broken upload. When even that fails the row's deadline ends it. */
-async function endBroken(ports: UploadPorts, job: Job, announcement: Announcement, error: AppError): Promise<void> {
+/**
+ * Ends the row of a broken upload, and answers with what the client is told: the row knows better, where it ended before.
+ * When even that fails the row's deadline ends it.
+ */
+async function endBroken(ports: UploadPorts, job: Job, announcement: Announcement, error: AppError): Promise<AppError> {
   const { jobId, attempt } = job
   try {
     const { code, detail } = error
     const [ended] = await ports.jobs.advance([
       { jobId, attempt, to: 'failed', message: 'The upload failed', error: { code, detail, retryable: false } },
     ])
-    if (ended?.job !== undefined) await announcement.publish(ended.job)
+    if (ended?.job === undefined) return error
+    await announcement.publish(ended.job)
+    return !ended.moved && endedUnstored(ended.job) ? whyEnded(ended.job) : error
   } catch (cause) {
     ports.log.warn({ jobId, err: cause }, 'broken upload left to its deadline')
+    return error
   } finally {
     announcement.cancel()
   }

@@ -2,7 +2,8 @@
  * The owner ends a job. The guarded update decides, whatever else is happening to the job at that moment; from there
  * on the row speaks for itself:
  *
- *   uploading            → the uploader's last step finds the row cancelled: no object, 409 `job-cancelled`
+ *   uploading            → the uploader finds the row cancelled: no object, 409 `job-cancelled`; what a client sent
+ *                          straight to S3 is cleared away here
  *   stored, queued       → the waiting entry is taken out; one that is left, or running, is acknowledged unsent
  *   forwarded, analysing → the analyser looks before its work and at its progress marks, and stops
  *   afterwards           → a result that still comes is acknowledged and noted
@@ -10,9 +11,13 @@
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Ports } from '../ports.ts'
+import { dropUpload } from './drop-upload.ts'
 import { publishJobs } from './publish-job.ts'
 
-type CancelPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'metrics' | 'log'>
+type CancelPorts = Pick<
+  Ports,
+  'jobs' | 'jobQueue' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'metrics' | 'log'
+>
 
 /**
  * Cancels a job in whatever attempt it is, publishes that, and returns its row.
@@ -30,7 +35,18 @@ export async function cancelJob(ports: CancelPorts, { jobId, attempt }: Pick<Job
   ports.metrics.count('job_operations', { operation: 'cancel' })
   ports.log.info({ jobId, attempt }, 'job cancelled')
   await takeOut(ports, job)
+  // Without a hash nothing was stored: whatever has arrived belongs to no job any more.
+  if (job.sha256 === null) await dropRemains(ports, job)
   return job
+}
+
+/** Best effort: what is left goes with the next sweep. */
+async function dropRemains(ports: CancelPorts, job: Job): Promise<void> {
+  try {
+    await dropUpload(ports, job)
+  } catch (error) {
+    ports.log.warn({ jobId: job.jobId, err: error }, 'remains of an upload left')
+  }
 }
 
 /** Best effort: an entry that stays is acknowledged by the forwarder, which reads the row first. */

@@ -173,6 +173,8 @@ export async function abortUpload(ports: CompletePorts, job: Job): Promise<void>
   const row = job.status === 'uploading' ? await endUpload(ports, job, { to: 'cancelled' }) : job
   const endedUnstored = row.status === 'cancelled' || (row.status === 'failed' && row.error?.stage === 'uploading')
   if (!endedUnstored) throw new AppError('upload-complete', `The recording of job ${job.jobId} is stored already`)
+  // Also of one that ended before: a URL that was signed then may have been used since.
+  if (job.status !== 'uploading') await tidily(ports, job, () => dropUpload(ports, job))
 }
 
 type End =

@@ -108,13 +108,14 @@ async function signMissing(
   if (leftS < 1)
     throw new AppError('upload-expired', 'The upload passed its deadline before it ended. Begin a new one.')
   const expiresInS = Math.min(URL_S, leftS)
+  const count = plan.method === 'put' ? 1 : plan.count
+  const wrong = asked?.find((partNumber) => partNumber > count)
+  if (wrong !== undefined) throw new AppError('request-invalid', `parts: there are only ${count}, not ${wrong}`)
   if (plan.method === 'put') {
     const { contentType } = job
     const put = { contentType, sizeBytes: facts.sizeBytes, expiresInS }
     return { ...common, urls: [await ports.directUploads.presignPut(job.objectKey, put)], parts: [1] }
   }
-  const wrong = asked?.find((partNumber) => partNumber > plan.count)
-  if (wrong !== undefined) throw new AppError('request-invalid', `parts: there are only ${plan.count}, not ${wrong}`)
   const uploadId = await ensureBegun(ports, job, facts)
   const parts = asked ?? (await missingParts(ports, job, uploadId, plan))
   const sign = (partNumber: number): Promise<string> => {

@@ -14,6 +14,7 @@
  * So a key is for one upload only, never for one that is kept already.
  */
 import { finished, type Readable } from 'node:stream'
+import { AppError } from '../domain/errors.ts'
 import type { PutOptions } from '../ports/object-store.ts'
 import type { Lease, MemoryBudget } from './memory-budget.ts'
 import type { MultipartUploads } from './object-multipart.ts'
@@ -28,6 +29,8 @@ export const WHOLE_BYTES = 8 * MIB
 export const UNKNOWN_PART_BYTES = 5 * MIB
 /** S3 takes this many parts. */
 const MAX_PARTS = 10_000
+/** How long a buffer may take to be filled while others wait. */
+const HOLD_MS = 20_000
 /** What may come after a file that is the last part of its form: the closing boundary and what little clients add. */
 const FORM_END_BYTES = 64 * 1024
 const BUFFER_STEP_BYTES = 64 * 1024
@@ -46,6 +49,8 @@ interface Upload {
   readonly key: string
   readonly contentType: string
   readonly stop: AbortSignal
+  /** Ends the upload with this reason. */
+  readonly fail: (reason: AppError) => void
   readonly etags: (string | undefined)[]
   uploadId?: Promise<string>
   object?: boolean
@@ -61,7 +66,7 @@ export async function uploadObject(
   const broken = new AbortController()
   const stop = AbortSignal.any([signal, broken.signal])
   const unwatch = finished(body, { writable: false }, (error) => error && broken.abort(error))
-  const upload: Upload = { tools, key, contentType, stop, etags: [] }
+  const upload: Upload = { tools, key, contentType, stop, fail: (reason) => broken.abort(reason), etags: [] }
   const over = new AbortController()
   try {
     // A race: neither a stream that hangs nor an S3 that hangs may hold back the failure of the other side.
@@ -119,7 +124,7 @@ async function sendBound(upload: Upload, reader: ByteReader, bound: number): Pro
 /** The rest of a body that has at most so many bytes. */
 async function putBuffered(upload: Upload, reader: ByteReader, bound: number): Promise<void> {
   await withBuffer(upload, bound, async (buffer) => {
-    const filled = await fill(reader, buffer)
+    const filled = await fillInTime(upload, reader, buffer)
     if (!(await reader.isAtEnd())) throw longerThanAnnounced()
     if (upload.uploadId === undefined) return putWhole(upload, replayBuffer(buffer.subarray(0, filled)))
     if (filled > 0) await putPart(upload, replayBuffer(buffer.subarray(0, filled)))
@@ -131,7 +136,7 @@ async function sendUnknown(upload: Upload, reader: ByteReader): Promise<void> {
   let ended = false
   while (!ended) {
     await withBuffer(upload, UNKNOWN_PART_BYTES, async (buffer) => {
-      const filled = await fill(reader, buffer)
+      const filled = await fillInTime(upload, reader, buffer)
       ended = filled < buffer.length
       const body = replayBuffer(buffer.subarray(0, filled))
       if (ended && upload.uploadId === undefined) return putWhole(upload, body)
@@ -139,6 +144,34 @@ async function sendUnknown(upload: Upload, reader: ByteReader): Promise<void> {
     })
   }
   if (upload.uploadId !== undefined) await complete(upload)
+}
+
+/**
+ * Filling a buffer may take as long as its sender keeps its pace, but not while others wait for the memory: then it must
+ * be full soon after it was taken, or a few slow senders would hold up everybody.
+ */
+function watchFilling({ tools: { budget }, fail, stop }: Upload): () => void {
+  const takenMs = performance.now()
+  const timer = setInterval(() => {
+    if (budget.waiting === 0 || performance.now() - takenMs < HOLD_MS) return
+    fail(new AppError('upload-too-slow', 'Others wait for the memory that this upload holds. Send it again, faster.'))
+  }, HOLD_MS / 10)
+  const end = () => {
+    clearInterval(timer)
+    stop.removeEventListener('abort', end)
+  }
+  // A sender that hangs never ends its filling by itself.
+  stop.addEventListener('abort', end, { once: true })
+  return end
+}
+
+async function fillInTime(upload: Upload, reader: ByteReader, buffer: Buffer): Promise<number> {
+  const unwatch = watchFilling(upload)
+  try {
+    return await fill(reader, buffer)
+  } finally {
+    unwatch()
+  }
 }
 
 /** Waits for memory, which goes back when `use` is done; after a failure nobody writes to that buffer again. */

@@ -174,6 +174,25 @@ test('an upload given up leaves nothing, again and again', async () => {
   assert.equal((await call(`/${job_id}/complete`)).body.code, 'job-cancelled')
 })
 
+test('a cancelled upload leaves nothing, and nothing that is sent afterwards can be read', async () => {
+  const offered = await putWhole(WAV)
+  const job = `${system.url}/v1/jobs/${offered.job_id}`
+  const authorization = `Bearer ${TEST_KEY}`
+  const cancelled = await fetch(`${job}/cancel`, { method: 'POST', headers: { authorization } })
+  assert.deepEqual([cancelled.status, await keysOf(offered.job_id)], [200, []])
+  assert.equal((await put(offered.urls[0], WAV, offered.headers)).status, 200)
+  const audio = await fetch(`${job}/audio`, { headers: { authorization }, redirect: 'manual' })
+  assert.equal(audio.status, 410)
+  assert.equal((await call(`/${offered.job_id}`, undefined, { method: 'DELETE' })).status, 204)
+  assert.deepEqual(await keysOf(offered.job_id), [])
+  assert.equal((await call(`/${offered.job_id}/urls`, { parts: [2] })).status, 409)
+})
+
+test('the one URL of a small upload is no second part', async () => {
+  const { job_id } = await offer(WAV)
+  assert.equal((await call(`/${job_id}/urls`, { parts: [2] })).body.code, 'request-invalid')
+})
+
 test("another owner's upload does not exist", async () => {
   const { job_id } = await offer(WAV)
   const headers = { authorization: `Bearer ${OTHER_KEY}` }

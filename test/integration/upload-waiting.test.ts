@@ -102,24 +102,28 @@ test('the duration that the head says is in the job at once', async () => {
   assert.equal(job.duration_s, 0.6)
 })
 
-test('an upload that is cancelled in its middle is told so while it still sends', async () => {
-  const { socket, heard } = open(rawHead(LIMIT))
-  const ended = once(socket, 'close')
-  socket.on('error', () => {})
-  socket.write(WAV.subarray(0, 5000))
-  const jobId = await untilUploading()
-  const url = `${system.url}/v1/jobs/${jobId}/cancel`
-  const cancelled = await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${TEST_KEY}` } })
-  assert.equal(cancelled.status, 200)
-  // A client that sends on: the answer ends it.
-  const sending = setInterval(() => socket.write(Buffer.alloc(500)), 50)
-  while (!/"request_id"/.test(heard())) await once(socket, 'data')
-  clearInterval(sending)
-  assert.match(heard(), /^HTTP\/1\.1 409 [\s\S]*job-cancelled/)
-  assert.equal((await getJson(`${system.url}/v1/jobs/${jobId}`)).body.status, 'cancelled')
-  socket.destroy()
-  await ended
-})
+for (const [how, sends] of [
+  ['while it still sends', true],
+  ['also when it has fallen silent', false],
+] as const) {
+  test(`an upload that is cancelled in its middle is told so, ${how}`, async () => {
+    const { socket, until } = open(rawHead(LIMIT))
+    const ended = once(socket, 'close')
+    socket.on('error', () => {})
+    socket.write(WAV.subarray(0, 5000))
+    const jobId = await untilUploading()
+    const url = `${system.url}/v1/jobs/${jobId}/cancel`
+    const cancelled = await fetch(url, { method: 'POST', headers: { authorization: `Bearer ${TEST_KEY}` } })
+    assert.equal(cancelled.status, 200)
+    const sending = sends ? setInterval(() => socket.write(Buffer.alloc(500)), 50) : undefined
+    const answer = await until(/"request_id"/)
+    clearInterval(sending)
+    assert.match(answer, /^HTTP\/1\.1 409 [\s\S]*job-cancelled/)
+    assert.equal((await getJson(`${system.url}/v1/jobs/${jobId}`)).body.status, 'cancelled')
+    socket.destroy()
+    await ended
+  })
+}
 
 async function untilUploading(): Promise<string> {
   for (;;) {

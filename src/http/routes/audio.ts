@@ -25,6 +25,7 @@ export async function audioRoutes(app: App, deps: AppDependencies): Promise<void
 async function assertKept({ ports }: AppDependencies, job: Job): Promise<void> {
   if (job.purgedAt !== null) throw purged(job)
   if (job.status === 'uploading') throw new AppError('audio-not-ready', 'The recording is still being uploaded')
-  if ((await ports.objects.head(job.objectKey)) !== undefined) return
+  // What a client sent straight to S3 is a job's recording only once it was checked, and then it has a hash.
+  if (job.sha256 !== null && (await ports.objects.head(job.objectKey)) !== undefined) return
   throw new AppError('object-not-found', 'The recording was not stored, or is no longer kept')
 }

@@ -34,20 +34,21 @@ export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> 
 
 /** These routes read the body themselves: no other content type is parsed for them. */
 async function uploadRoutes(app: App, deps: AppDependencies): Promise<void> {
+  // Before the limits: what is refused for what it announces is not charged.
+  app.addHook('onRequest', async (request) => refuseAnnounced(request, deps.limits.maxUploadBytes))
   registerUploadLimits(app, deps)
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: MULTIPART_LIMITS })
   app.addContentTypeParser(RAW_TYPES, (_request, payload, done) => done(null, payload))
 
-  const onRequest = async (request: FastifyRequest) => refuseAnnounced(request, deps.limits.maxUploadBytes)
-  app.post('/v1/jobs', { onRequest, schema: { response: { 202: jobSchema } } }, async (request, reply) => {
+  app.post('/v1/jobs', { schema: { response: { 202: jobSchema } } }, async (request, reply) => {
     const { job, cursor, replayed } = await upload(deps, request, null)
     if (replayed) reply.header('idempotency-replayed', 'true')
     return reply.code(202).header('location', `/v1/jobs/${job.jobId}`).send(toJobView(job, cursor))
   })
 
   const schema = { params: tokenParamsSchema, response: { 200: jobSchema } }
-  app.post('/:token_id/upload-audio', { onRequest, schema }, async (request, reply) => {
+  app.post('/:token_id/upload-audio', { schema }, async (request, reply) => {
     const { job, cursor, replayed } = await upload(deps, request, request.params.token_id)
     if (replayed) reply.header('idempotency-replayed', 'true')
     return toJobView(job, cursor)
@@ -116,10 +117,10 @@ function checkAnnounced({ headers }: FastifyRequest, maxUploadBytes: number): vo
 /** Visible ASCII, as in the draft of the header (draft-ietf-httpapi-idempotency-key-header-07), with or without quotes. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/
 
-export function idempotencyKeyOf({ headers }: FastifyRequest): string | null {
-  const key = headers['idempotency-key']
+export function idempotencyKeyOf({ raw }: FastifyRequest): string | null {
+  const [key, ...others] = raw.headersDistinct['idempotency-key'] ?? []
   if (key === undefined) return null
-  if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key
+  if (others.length === 0 && IDEMPOTENCY_KEY.test(key)) return key
   throw new AppError('request-invalid', 'Idempotency-Key: is 1 to 255 visible characters of ASCII, given once')
 }
 

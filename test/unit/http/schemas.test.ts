@@ -55,3 +55,7 @@ test('a filename keeps no folder and no control character', () => {
   assert.equal(cleanFilename('/'), null)
   assert.equal([...(cleanFilename('é'.repeat(300)) ?? '')].length, 255)
 })
+
+test('metadata is kept as JSON will give it back, so that the same text is the same metadata', () => {
+  assert.deepEqual(parseUploadFields({ metadata: '{"a":-0,"b":1e400}' }).metadata, { a: 0, b: null })
+})
