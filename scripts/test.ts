@@ -6,8 +6,8 @@ import { endWithParent } from '../src/embedded/end-with-parent.ts'
 import { startPostgresCluster } from './setup/postgres-cluster.ts'
 
 const ALL_TESTS = 'test/**/*.test.ts'
-/** Two cores; the files start processes of their own besides. */
-const CONCURRENCY = 2
+/** For two cores: many files wait for processes of their own, or for a clock. */
+const CONCURRENCY = 3
 /** Each test file is a process that loads the same modules: what V8 made of them is kept for the next. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? 'node_modules/.cache/tonewire-compile'
 /** A test that hangs is a failure, not a pause. */

@@ -15,15 +15,13 @@ import { openMigrated } from '../support/storage.ts'
 
 const embedded = await openMigrated({ dataDir: undefined })
 after(() => embedded.destroy())
-
-describeDeliveryStore('deliveries in PGlite', async () => openDeliveryStore(embedded))
-describeOwnerSecretStore('callback secrets in PGlite', async () => openOwnerSecretStore(embedded))
-
 const skip = { skip: skipWithoutPostgres }
 const place = skipWithoutPostgres === false ? await createTestDatabase() : undefined
 const postgres = place === undefined ? embedded : await openMigrated(place)
 if (postgres !== embedded) after(() => postgres.destroy())
 
+describeDeliveryStore('deliveries in PGlite', async () => openDeliveryStore(embedded))
+describeOwnerSecretStore('callback secrets in PGlite', async () => openOwnerSecretStore(embedded))
 describeDeliveryStore('deliveries in PostgreSQL', async () => openDeliveryStore(postgres), skip)
 describeOwnerSecretStore('callback secrets in PostgreSQL', async () => openOwnerSecretStore(postgres), skip)
 

@@ -20,6 +20,10 @@ after(() => s3.destroy())
 await s3.send(new CreateBucketCommand({ Bucket: bucket }))
 // Checks signatures, which the emulator does not.
 const proxy = await startCorsProxy(endpoint, 'http://page.example', credentials.secretAccessKey)
+const embedded = await openMigrated({ dataDir: undefined })
+after(() => embedded.destroy())
+const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
+if (postgres !== embedded) after(() => postgres.destroy())
 
 describeDirectUploads('direct uploads to S3', async () => ({
   uploads: createDirectUploads(s3, bucket, proxy.url),
@@ -32,18 +36,14 @@ describeDirectUploads('direct uploads to S3', async () => ({
   close: async () => {},
 }))
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
 describeUploadFacts('facts of uploads in PGlite', () => ({
   jobs: createJobStore(embedded),
   facts: createUploadFactStore(embedded),
 }))
 
-if (skipWithoutPostgres === false) {
-  const db = await openMigrated({ url: (await createTestDatabase()).url })
-  after(() => db.destroy())
+if (postgres !== embedded) {
   describeUploadFacts('facts of uploads in PostgreSQL', () => ({
-    jobs: createJobStore(db),
-    facts: createUploadFactStore(db),
+    jobs: createJobStore(postgres),
+    facts: createUploadFactStore(postgres),
   }))
 }

@@ -13,16 +13,14 @@ import { openJobStore, openMigrated } from '../support/storage.ts'
 
 const embedded = await openMigrated({ dataDir: undefined })
 after(() => embedded.destroy())
+const skip = { skip: skipWithoutPostgres }
+const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
+if (postgres !== embedded) after(() => postgres.destroy())
 
 describeJobStore('jobs in PGlite', async () => openJobStore(embedded))
 describeKeyStore('API keys in PGlite', async () => openKeyStore(embedded))
 describeTokenStore('reference material in PGlite', async () => createTokenStore(embedded))
 test('a job keeps the reference it was made with, in PGlite', () => assertFrozen(embedded))
-
-const skip = { skip: skipWithoutPostgres }
-const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
-if (postgres !== embedded) after(() => postgres.destroy())
-
 describeJobStore('jobs in PostgreSQL', async () => openJobStore(postgres), skip)
 describeKeyStore('API keys in PostgreSQL', async () => openKeyStore(postgres), skip)
 describeTokenStore('reference material in PostgreSQL', async () => createTokenStore(postgres), skip)
