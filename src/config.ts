@@ -67,7 +67,7 @@ export const environmentSchema = Type.Object({
     128 * 1024 ** 2,
     16 * 1024 ** 2,
     64 * 1024 ** 3,
-    'Ceiling for the buffered bytes of all uploads of one process; who finds no room waits',
+    'Ceiling for the buffers of all uploads of one process, beside the heads (144 KiB at most) of each; who finds no room waits',
   ),
   UPLOAD_TIMEOUT_S: integer(900, 1, 86_400, 'Longest time an upload may take'),
   DIRECT_UPLOAD_TIMEOUT_S: integer(

@@ -78,6 +78,11 @@ export function isTerminal(status: JobStatus): boolean {
   return TERMINAL.includes(status)
 }
 
+/** Only a job that ended before its recording was stored has no use for it; any other has a right to it. */
+export function endedUnstored({ status, error }: Pick<Job, 'status' | 'error'>): boolean {
+  return status === 'cancelled' || (status === 'failed' && error?.stage === 'uploading')
+}
+
 /** Position in the order of statuses; every terminal status has the same, highest rank. */
 export function rankOf(status: JobStatus): number {
   return Math.min(JOB_STATUSES.indexOf(status), UNFINISHED_STATUSES.length)

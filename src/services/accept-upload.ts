@@ -11,7 +11,7 @@
 import { addAbortSignal, Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
-import type { Job, Priority } from '../domain/job.ts'
+import { endedUnstored, type Job, type Priority } from '../domain/job.ts'
 import { recordingKey } from '../domain/object-keys.ts'
 import type { ObjectSize } from '../ports/object-store.ts'
 import type { SniffedAudio } from '../ports/sniff.ts'
@@ -168,11 +168,6 @@ async function finish(
   }
   await ports.objects.delete(job.objectKey)
   throw whyEnded(advanced?.job ?? job)
-}
-
-/** Only a row that ended before its recording was stored has no use for it; any other has a right to it. */
-function endedUnstored({ status, error }: Job): boolean {
-  return status === 'cancelled' || (status === 'failed' && error?.stage === 'uploading')
 }
 
 function whyEnded({ jobId, status }: Job): AppError {

@@ -11,7 +11,7 @@
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Ports } from '../ports.ts'
-import { dropUpload } from './drop-upload.ts'
+import { dropUpload, tidily } from './drop-upload.ts'
 import { publishJobs } from './publish-job.ts'
 
 type CancelPorts = Pick<
@@ -36,17 +36,8 @@ export async function cancelJob(ports: CancelPorts, { jobId, attempt }: Pick<Job
   ports.log.info({ jobId, attempt }, 'job cancelled')
   await takeOut(ports, job)
   // Without a hash nothing was stored: whatever has arrived belongs to no job any more.
-  if (job.sha256 === null) await dropRemains(ports, job)
+  if (job.sha256 === null) await tidily(ports, job, () => dropUpload(ports, job))
   return job
-}
-
-/** Best effort: what is left goes with the next sweep. */
-async function dropRemains(ports: CancelPorts, job: Job): Promise<void> {
-  try {
-    await dropUpload(ports, job)
-  } catch (error) {
-    ports.log.warn({ jobId: job.jobId, err: error }, 'remains of an upload left')
-  }
 }
 
 /** Best effort: an entry that stays is acknowledged by the forwarder, which reads the row first. */

@@ -15,13 +15,13 @@
 import { randomBytes } from 'node:crypto'
 import { addAbortSignal, Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
-import type { Job } from '../domain/job.ts'
+import { endedUnstored, type Job } from '../domain/job.ts'
 import { checkedRecordingKey } from '../domain/object-keys.ts'
 import { planParts } from '../domain/part-plan.ts'
 import type { UploadedPart, UploadFacts } from '../ports/direct-uploads.ts'
 import type { Ports } from '../ports.ts'
 import type { UploadLimits } from './accept-upload.ts'
-import { dropArrived, dropUpload } from './drop-upload.ts'
+import { dropArrived, dropUpload, tidily } from './drop-upload.ts'
 import { notDirect } from './offer-upload.ts'
 import { publishJobs } from './publish-job.ts'
 import { openRecording } from './read-recording.ts'
@@ -171,8 +171,7 @@ async function refuse(ports: CompletePorts, job: Job, { code, detail }: AppError
 export async function abortUpload(ports: CompletePorts, job: Job): Promise<void> {
   if ((await ports.uploadFacts.find(job.jobId)) === undefined) throw notDirect(job)
   const row = job.status === 'uploading' ? await endUpload(ports, job, { to: 'cancelled' }) : job
-  const endedUnstored = row.status === 'cancelled' || (row.status === 'failed' && row.error?.stage === 'uploading')
-  if (!endedUnstored) throw new AppError('upload-complete', `The recording of job ${job.jobId} is stored already`)
+  if (!endedUnstored(row)) throw new AppError('upload-complete', `The recording of job ${job.jobId} is stored already`)
   // Also of one that ended before: a URL that was signed then may have been used since.
   if (job.status !== 'uploading') await tidily(ports, job, () => dropUpload(ports, job))
 }
@@ -188,15 +187,6 @@ async function endUpload(ports: CompletePorts, job: Job, end: End): Promise<Job>
   await publishJobs(ports, [row])
   if (ended?.moved) await tidily(ports, job, () => dropUpload(ports, job))
   return row
-}
-
-/** What is left undone is garbage, never harm: the row says how the upload ended. */
-async function tidily({ log }: CompletePorts, { jobId }: Job, action: () => Promise<void>): Promise<void> {
-  try {
-    await action()
-  } catch (error) {
-    log.warn({ jobId, err: error }, 'remains of an upload left')
-  }
 }
 
 function incomplete(detail: string): AppError {

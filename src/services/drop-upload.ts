@@ -29,3 +29,16 @@ export async function dropArrived(
   const keys = [job.objectKey, ...trials.map(({ key }) => key)].filter((key) => key !== keptKey)
   await Promise.all(keys.map((key) => objects.delete(key)))
 }
+
+/** What is left undone is garbage, never harm: the row says how the upload ended, and the next sweep clears it away. */
+export async function tidily(
+  { log }: Pick<Ports, 'log'>,
+  { jobId }: Pick<Job, 'jobId'>,
+  action: () => Promise<void>,
+): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    log.warn({ jobId, err: error }, 'remains of an upload left')
+  }
+}

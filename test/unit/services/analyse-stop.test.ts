@@ -1,26 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Job } from '../../../src/domain/job.ts'
-import type { ReceivedMessage } from '../../../src/ports.ts'
 import { analyseRecording } from '../../../src/services/analyse-recording.ts'
 import { changeTo } from '../../contracts/job-store-suite.ts'
 import { addJob, createFakePorts, type FakePorts } from '../../support/fake-ports.ts'
-
-function messageFor(job: Job, fields: object = {}, signal = new AbortController().signal): ReceivedMessage {
-  const request = {
-    version: 1,
-    job_id: job.jobId,
-    attempt: 1,
-    owner: job.owner,
-    token_id: job.tokenId,
-    s3_audio_url: `s3://fake-bucket/${job.objectKey}`,
-    s3_textgrid_url: null,
-    s3_pitch_url: null,
-    callback_url: null,
-    ...fields,
-  }
-  return { body: JSON.stringify(request), messageId: 'm1', receiveCount: 1, signal }
-}
+import { messageFor } from '../../support/orders.ts'
 
 const answersOf = (ports: FakePorts) => ports.resultQueue.sent.map(({ body }) => JSON.parse(body))
 

@@ -3,11 +3,11 @@ import type { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { formatKeptTrack } from '../../../src/analysis/kept-track.ts'
-import type { Job } from '../../../src/domain/job.ts'
 import { computedPitchKey } from '../../../src/domain/object-keys.ts'
 import type { AnalysisReference } from '../../../src/ports.ts'
 import { analyseRecording } from '../../../src/services/analyse-recording.ts'
 import { addJob, createFakePorts, type FakePorts, publishedSteps } from '../../support/fake-ports.ts'
+import { messageFor } from '../../support/orders.ts'
 import { toneWav } from '../../support/recordings.ts'
 
 const AUDIO_KEY = 'references/acme/t/a.wav'
@@ -29,22 +29,6 @@ async function withReference(ports: FakePorts) {
   return { job: { ...job, reference }, ports: { ...ports, jobs } }
 }
 
-function order(job: Job, fields: object = {}) {
-  const request = {
-    version: 1,
-    job_id: job.jobId,
-    attempt: 1,
-    owner: job.owner,
-    token_id: job.tokenId,
-    s3_audio_url: `s3://fake-bucket/${job.objectKey}`,
-    s3_textgrid_url: null,
-    s3_pitch_url: null,
-    callback_url: null,
-    ...fields,
-  }
-  return { body: JSON.stringify(request), messageId: 'm', receiveCount: 1, signal: new AbortController().signal }
-}
-
 const answerOf = (ports: Pick<FakePorts, 'resultQueue'>) => JSON.parse(ports.resultQueue.sent.at(-1)!.body)
 
 function observeReference(ports: Pick<FakePorts, 'analyser'>): { given?: AnalysisReference | null } {
@@ -60,7 +44,7 @@ function observeReference(ports: Pick<FakePorts, 'analyser'>): { given?: Analysi
 test('a reference recording that is gone fails no job: the result says so, and so do a figure and the log', async () => {
   const { job, ports } = await withReference(createFakePorts())
   await ports.objects.delete(AUDIO_KEY)
-  await analyseRecording(ports, order(job))
+  await analyseRecording(ports, messageFor(job))
   const { type, result } = answerOf(ports)
   assert.equal(type, 'completed')
   assert.deepEqual([result.comparison.score, result.comparison.reason], [null, 'reference-unusable'])
@@ -71,7 +55,7 @@ test('a reference recording that is gone fails no job: the result says so, and s
 test('a TextGrid or a pitch file that is gone fails no job either', async () => {
   for (const name of ['s3_textgrid_url', 's3_pitch_url']) {
     const { job, ports } = await withReference(createFakePorts())
-    await analyseRecording(ports, order(job, { [name]: 's3://fake-bucket/references/acme/t/gone' }))
+    await analyseRecording(ports, messageFor(job, { [name]: 's3://fake-bucket/references/acme/t/gone' }))
     assert.equal(answerOf(ports).result.comparison.reason, 'reference-unusable')
   }
 })
@@ -79,7 +63,7 @@ test('a TextGrid or a pitch file that is gone fails no job either', async () => 
 test('with the store away a job with a reference is thrown back', async () => {
   const { job, ports } = await withReference(createFakePorts())
   ports.objects.setDown(true)
-  await assert.rejects(analyseRecording(ports, order(job)), { code: 'storage-unavailable' })
+  await assert.rejects(analyseRecording(ports, messageFor(job)), { code: 'storage-unavailable' })
 })
 
 test('a kept track is taken instead of the recording; one that cannot be read counts as absent', async () => {
@@ -91,7 +75,7 @@ test('a kept track is taken instead of the recording; one that cannot be read co
     const { job, ports } = await withReference(createFakePorts())
     await ports.objects.putBytes(computedPitchKey('acme', SHA256, 'robust'), bytes, 'application/octet-stream')
     const seen = observeReference(ports)
-    await analyseRecording(ports, order(job))
+    await analyseRecording(ports, messageFor(job))
     assert.deepEqual([seen.given?.computedPitch !== null, seen.given?.audio === null], [isRead, isRead])
     seen.given?.audio?.destroy()
   }
@@ -100,7 +84,7 @@ test('a kept track is taken instead of the recording; one that cannot be read co
 test('a computed track is kept for its mode, and is found again', async () => {
   const { job, ports } = await withReference(createFakePorts())
   ports.analyser.next(async () => ({ durationS: 1, result: '{"version":1}', computedPitch: TRACK }))
-  await analyseRecording(ports, order(job))
+  await analyseRecording(ports, messageFor(job))
   const kept = ports.objects.objects.get(computedPitchKey('acme', SHA256, 'robust'))
   assert.deepEqual(kept?.bytes, Buffer.from(TRACK))
   assert.equal(ports.objects.objects.has(computedPitchKey('acme', SHA256, 'praat')), false)
@@ -115,7 +99,7 @@ test('the reference’s stream is closed when the recording is gone', async () =
     if (key === AUDIO_KEY) opened = stream
     return stream
   }
-  await analyseRecording({ ...ports, objects: { ...ports.objects, get } }, order(job))
+  await analyseRecording({ ...ports, objects: { ...ports.objects, get } }, messageFor(job))
   assert.equal(answerOf(ports).error.code, 'object-not-found')
   assert.equal(opened?.destroyed, true)
 })
@@ -129,7 +113,7 @@ test('a reference file of another place is taken only from where the configurati
   ] as const) {
     const { job, ports } = await withReference(createFakePorts())
     await ports.objects.putBytes('lessons/one.csv', Buffer.from('time,f0\n0,100\n'), 'text/csv')
-    await analyseRecording(ports, order(job, { s3_pitch_url: url }), { allowedPrefixes })
+    await analyseRecording(ports, messageFor(job, { s3_pitch_url: url }), { allowedPrefixes })
     assert.equal(answerOf(ports).type, type)
   }
 })
@@ -143,7 +127,7 @@ test('the first word of every phase is published, however fast they follow one a
     }
     return { durationS: 1, result: '{"version":1}' }
   })
-  await analyseRecording(ports, order(job))
+  await analyseRecording(ports, messageFor(job))
   const shown = publishedSteps(ports, job)
   for (const step of ['analysing 71', 'analysing 77', 'analysing 83', 'analysing 89']) assert.ok(shown.includes(step))
 })
