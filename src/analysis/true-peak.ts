@@ -23,18 +23,15 @@ const REACH = 12
 const TAPS = 2 * REACH
 const KAISER_BETA = 6
 /** Frames looked at together: where all around them is low, nothing between them can be a new peak. */
-const CHUNK = 64
+const CHUNK = 128
 
 /** For the points at ¼ and ½ between two samples; ¾ is ¼ from the other side, the samples themselves are the fourth. */
 const QUARTER = kernel(1 / OVERSAMPLING)
 const HALF = kernel(2 / OVERSAMPLING)
-/** By so much a value between samples can surpass all samples around it: from both sides, and from all the others. */
-const QUARTER_NEAR = Math.abs(QUARTER[REACH - 1]!)
-const QUARTER_FAR = Math.abs(QUARTER[REACH]!)
-const QUARTER_REST = gainOf(QUARTER) - QUARTER_NEAR - QUARTER_FAR
-const HALF_NEAR = Math.abs(HALF[REACH]!)
-const HALF_REST = gainOf(HALF) - 2 * HALF_NEAR
+/** No value between samples surpasses the largest sample its kernel reaches by more than this factor. */
 const MOST_GAIN = gainOf(HALF)
+/** Nor the straight line between its neighbours by more than this times the largest step from sample to sample. */
+const MOST_BEND = Math.max(bendOf(QUARTER, 1 / OVERSAMPLING), bendOf(HALF, 2 / OVERSAMPLING))
 
 /** @param fullScale the least magnitude that counts as clipped; codings that end below 1 have their own */
 export function createPeakMeter(channels: number, fullScale = 0.999): PeakMeter {
@@ -94,15 +91,17 @@ function createLane(fullScale: number) {
   let previousPeak = 0
 
   /**
-   * Looks at the gaps between the samples from `REACH` on; so many samples are new, at the end of `samples`. None of
-   * those that a gap's points are made of is larger than `around`: most gaps need no more than a look at both sides.
+   * Looks at the gaps between the samples from `REACH` on; so many samples are new, at the end of `samples`. Speech
+   * moves little from sample to sample: where it is low, or only as high as before, no gap needs its kernels.
    */
   function highestBetween(count: number, around: number, most: number): number {
+    const bend = MOST_BEND * largestStep(samples, TAPS + count)
+    if (around + bend <= most) return most
     let highest = most
     for (let start = 1; start <= count; start++) {
       const left = Math.abs(samples[start + REACH - 1]!)
       const right = Math.abs(samples[start + REACH]!)
-      if (mostBetween(left, right, around) <= highest) continue
+      if (Math.max(left, right) + bend <= highest) continue
       let quarter = 0
       let half = 0
       let last = 0
@@ -150,14 +149,30 @@ function createLane(fullScale: number) {
   }
 }
 
-/** No point between two samples of these magnitudes is higher, where none of the others around is above `around`. */
-function mostBetween(left: number, right: number, around: number): number {
-  const quarter = QUARTER_NEAR * Math.max(left, right) + QUARTER_FAR * Math.min(left, right) + QUARTER_REST * around
-  return Math.max(quarter, HALF_NEAR * (left + right) + HALF_REST * around)
+/** From each of the first so many samples to its next. */
+function largestStep(samples: Float32Array, count: number): number {
+  let largest = 0
+  for (let i = 1; i < count; i++) {
+    const step = Math.abs(samples[i]! - samples[i - 1]!)
+    if (step > largest) largest = step
+  }
+  return largest
 }
 
 function gainOf(weights: Float64Array): number {
   return weights.reduce((sum, weight) => sum + Math.abs(weight), 0)
+}
+
+/**
+ * How far a kernel's answer can be from the straight line between the two middle samples, in largest steps: both are
+ * sums whose weights are 1 in all, so their difference is one of steps, weighted by the running sums of the weights'.
+ */
+function bendOf(weights: Float64Array, fraction: number): number {
+  let running = 0
+  return weights.reduce((bend, weight, i) => {
+    running += weight - (i === REACH - 1 ? 1 - fraction : i === REACH ? fraction : 0)
+    return bend + Math.abs(running)
+  }, 0)
 }
 
 /** A sinc under a Kaiser window: the weights of the samples around a point `fraction` after the middle left one. */

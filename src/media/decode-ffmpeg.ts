@@ -18,7 +18,8 @@ const MOST_CHANNELS = 16
 /** ffmpeg decodes at hundreds of times the speed of sound; slower than this it does not decode but hang. */
 const CPU_S_PER_S = 0.1
 const LEAST_CPU_S = 30
-const BLOCK_SAMPLES = 1 << 16
+/** About what the pipe holds: ffmpeg decodes the next block while this one is worked on, neither waits long. */
+const BLOCK_SAMPLES = 1 << 14
 /** A file may lack so much of what it declares: lengths are declared in frames and rounded. */
 const MISSING_S = 0.25
 const MISSING_SHARE = 0.01
