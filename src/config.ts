@@ -49,7 +49,9 @@ export const environmentSchema = Type.Object({
     examples: ['https://host/000000000000/name'],
   }),
   METRICS_TOKEN: optional('Bearer token of `/metrics`, needed when the API is not on loopback'),
-  BOOTSTRAP_API_KEYS: optional('Keys made at start if missing: `owner=key[:admin]`, comma separated'),
+  BOOTSTRAP_API_KEYS: optional(
+    'Keys made at start if missing: `owner=key[:admin]`, comma separated; never again one that was revoked or whose owner was deleted',
+  ),
   SESSION_SECRET: optional('Signs session cookies; without it a random one, so that sessions end with the process', {
     pattern: '^.{32,}$',
     examples: ['at least 32 random characters'],

@@ -11,6 +11,7 @@ import type { CallbackSender, DeliveryStore, OwnerSecretStore } from './ports/de
 import type { Announced, DirectUploads, UploadFactStore } from './ports/direct-uploads.ts'
 import type { Formatter } from './ports/formatter.ts'
 import type { Limits } from './ports/limits.ts'
+import type { Memory } from './ports/memory.ts'
 import type { ObjectStore } from './ports/object-store.ts'
 import type { ReferenceChecker } from './ports/reference-checker.ts'
 import type { InspectHead, Sniff } from './ports/sniff.ts'
@@ -39,6 +40,7 @@ export interface Ports {
   readonly sniff: Sniff
   readonly inspectHead: InspectHead
   readonly referenceChecker: ReferenceChecker
+  readonly memory: Memory
   readonly metrics: Metrics
   readonly log: Log
 }
@@ -205,7 +207,7 @@ export interface NewKey {
 export interface KeyStore {
   findByHash(keyHash: string): Promise<ApiKey | undefined>
   findById(keyId: string): Promise<ApiKey | undefined>
-  /** Makes the key unless one with this hash exists, even a revoked one. */
+  /** Makes the key unless one with this hash exists, even a revoked one, or went when its owner was deleted. */
   ensure(key: NewKey): Promise<void>
   create(key: NewKey): Promise<KeyRecord>
   /** Newest first, revoked and expired ones too; those after the key `after`. */

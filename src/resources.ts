@@ -156,6 +156,7 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
       objects,
       directUploads,
       uploadFacts,
+      memory: () => budget,
     },
   }
 }

@@ -118,15 +118,17 @@ async function ensureKeys(context: RoleContext, keys: readonly BootstrapKey[]): 
 }
 
 async function tryEnsureKeys({ ports, logger }: RoleContext, keys: readonly BootstrapKey[]): Promise<boolean> {
-  try {
-    for (const { owner, key, role } of keys) {
+  let made = true
+  for (const { owner, key, role } of keys) {
+    try {
       await ports.keys.ensure({ owner, role, keyHash: hashKey(key), name: 'bootstrap' })
+    } catch (error) {
+      // The next one all the same: an owner who is being deleted holds up nobody else.
+      made = false
+      logger.warn({ owner, err: error }, 'bootstrap key not made yet')
     }
-    return true
-  } catch (error) {
-    logger.warn({ err: error }, 'bootstrap keys not made yet')
-    return false
   }
+  return made
 }
 
 async function runReconciler({ ports, config, signal, logger }: RoleContext): Promise<void> {

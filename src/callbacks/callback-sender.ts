@@ -70,6 +70,9 @@ function retryAfterOf(headers: Dispatcher.ResponseData['headers']): number | nul
   return Number.isNaN(ms) ? null : Math.max(0, Math.ceil(ms / 1000))
 }
 
+const UNKNOWN_AUTHORITY =
+  'The certificate is of no authority that is known here: use one of a public authority, and send its intermediate certificates along.'
+
 const SENTENCES: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'The connection was refused.',
   ECONNRESET: 'The connection was reset.',
@@ -81,6 +84,14 @@ const SENTENCES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'The connection took too long.',
   UND_ERR_HEADERS_TIMEOUT: 'No answer came in time.',
   UND_ERR_SOCKET: 'The connection was closed before an answer came.',
+  CERT_HAS_EXPIRED: 'The certificate has expired: renew it.',
+  CERT_NOT_YET_VALID: 'The certificate is not valid yet.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'The certificate is for another host than that of callback_url.',
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
 }
 
 function toFailure(error: unknown): CallbackAnswer {

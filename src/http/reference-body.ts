@@ -4,10 +4,11 @@ import type { FastifyRequest } from 'fastify'
 import { AppError } from '../domain/errors.ts'
 import { REFERENCE_KINDS, type ReferenceKind } from '../domain/reference.ts'
 import type { ReferencePart } from '../services/store-reference.ts'
-import { asMultipartError, MULTIPART_LIMITS, nameOfPart } from './upload-body.ts'
+import { asMultipartError, MULTIPART_LIMITS, nameOfPart, sizeOf } from './upload-body.ts'
 
 export async function* openReferenceParts(request: FastifyRequest): AsyncGenerator<ReferencePart> {
   const seen = new Set<ReferenceKind>()
+  const maxBytes = sizeOf(request)?.bytes
   try {
     for await (const part of request.parts({ limits: { ...MULTIPART_LIMITS, files: REFERENCE_KINDS.length } })) {
       const kind = REFERENCE_KINDS.find((name) => name === part.fieldname)
@@ -17,7 +18,7 @@ export async function* openReferenceParts(request: FastifyRequest): AsyncGenerat
       const body = new PassThrough()
       // Told also of what has failed before anybody reads it, as a small request that is cut short has.
       finished(part.file, (broken) => broken && body.destroy(asMultipartError(request, broken)))
-      yield { kind, body: part.file.pipe(body) }
+      yield { kind, body: part.file.pipe(body), maxBytes }
     }
   } catch (error) {
     throw asMultipartError(request, error)

@@ -2,13 +2,14 @@
  * The recording in a request, as one stream, whichever way it came. The stream can be destroyed without harming the
  * socket, so that a refusal still reaches the client; the rest of the request is then drained.
  */
-import { finished, PassThrough, type Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { MultipartFile } from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
 import type { CallbackUrlRules } from '../domain/callback-url.ts'
 import { AppError } from '../domain/errors.ts'
 import type { ObjectSize } from '../ports/object-store.ts'
 import { createPace, type Pace } from '../services/pace.ts'
+import { detachBody } from './detached-body.ts'
 import { createSizeTap } from './multipart-size.ts'
 import { cleanFilename, parseUploadFields, UPLOAD_FIELD_NAMES, type UploadFields } from './schemas.ts'
 
@@ -123,9 +124,7 @@ export function drain(request: FastifyRequest): void {
 
 function openRaw(request: FastifyRequest, callbackRules: CallbackUrlRules): UploadBody {
   const fields = parseUploadFields(request.query as Record<string, unknown>, callbackRules)
-  const body = new PassThrough()
-  request.raw.on('error', (error) => body.destroy(brokenOff(error)))
-  request.raw.pipe(body)
+  const body = detachBody(request.raw, { toError: brokenOff })
   return { fields, filename: fields.filename, body, size: sizeOf(request) }
 }
 
@@ -163,17 +162,10 @@ function wholeBody(
   { file }: MultipartFile,
   parts: AsyncIterator<{ type: string; fieldname: string }>,
 ): Readable {
-  const body = new PassThrough()
-  // Told also of what is over already: a small request that is cut short has failed before anybody reads its file.
-  finished(file, (broken) => {
-    if (broken) return void body.destroy(asMultipartError(request, broken))
-    readable(request, () => refuseLateParts(parts)).then(
-      () => body.end(),
-      (error: Error) => body.destroy(error),
-    )
+  return detachBody(file, {
+    toError: (broken) => asMultipartError(request, broken),
+    atEnd: () => readable(request, () => refuseLateParts(parts)),
   })
-  file.pipe(body, { end: false })
-  return body
 }
 
 async function refuseLateParts(parts: AsyncIterator<{ type: string; fieldname: string }>): Promise<void> {

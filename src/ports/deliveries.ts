@@ -49,7 +49,7 @@ export type DeliveryOutcome =
 
 export interface ClaimRules {
   readonly limit: number
-  /** Most that one owner has handed out at a time, on all instances together (two that ask at once may pass it). */
+  /** Most that one owner has handed out at a time, on all instances together, replays included. */
   readonly perOwner: number
   /** A row whose outcome is not recorded for this long is handed out again. */
   readonly leaseS: number
@@ -64,7 +64,7 @@ export interface DeliveryStore {
   claim(rules: ClaimRules): Promise<ClaimedDelivery[]>
   /**
    * Writes down how a hand-out ended and answers what the row is now: a retry that would come more than a day after
-   * the event (or the replay) is given up. Undefined when the row was handed out again or replayed meanwhile.
+   * the event (or the replay) is given up. Undefined when the row was handed out again, or replayed: then it is due at once.
    */
   record(
     claimed: Pick<ClaimedDelivery, 'deliveryId' | 'lease'>,
@@ -72,7 +72,10 @@ export interface DeliveryStore {
   ): Promise<DeliveryStatus | undefined>
   /** The deliveries of an owner's job, newest first, at most 100. */
   list(owner: string, jobId: string): Promise<Delivery[]>
-  /** Makes a delivery due at once, for another day, whatever became of it; undefined when the owner's job has none such. */
+  /**
+   * Makes a delivery due at once, for another day, whatever became of it. One that is handed out is due when that has
+   * ended, whatever comes of it, and counts as handed out until then. Undefined when the owner's job has none such.
+   */
   replay(owner: string, jobId: string, deliveryId: string): Promise<Delivery | undefined>
   /** Seconds since the event (or the replay) of the pending row that waits longest; null when none is pending. */
   oldestPendingAgeS(): Promise<number | null>

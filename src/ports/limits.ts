@@ -27,15 +27,20 @@ export interface Lease {
   leave(moreBytes?: number): Promise<void>
 }
 
-export type Entered =
+/** `taken` tells of the requests' bucket, whatever decided: its limit is 0 where requests have none. */
+export type Entered = { readonly taken: Taken } & (
   | { readonly lease: Lease }
-  | { readonly refusedBy: 'uploads' | 'bytes'; readonly retryAfterS: number }
+  | { readonly refusedBy: 'requests' | 'bytes' | 'uploads'; readonly retryAfterS: number }
+)
 
 export interface Limits {
   /** Takes all costs or none. */
   take(owner: string, costs: Costs): Promise<Taken>
-  /** A place among the owner's concurrent uploads together with its bytes: both or none. A crash frees it in time. */
-  enter(owner: string, bytes: number): Promise<Entered>
+  /**
+   * A place among the owner's concurrent uploads together with its costs: all or none, and one round trip. A crash frees
+   * the place in time. Requests of 0: they were taken before.
+   */
+  enter(owner: string, costs: Required<Costs>): Promise<Entered>
   /** Drops what is known of an owner. Throws `progress-unavailable` while Redis cannot be reached. */
   forget(owner: string): Promise<void>
 }

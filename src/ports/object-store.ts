@@ -36,10 +36,10 @@ export interface DownloadOptions {
 export interface ObjectStore {
   /**
    * Streams an object in, never holding it whole. Fails with the body's own error when the body fails, when the signal
-   * aborts, and with `upload-malformed` when the body does not keep to `size`; the body is destroyed then and nothing
-   * is left behind: no object, no parts. A key is for one `put` only.
+   * aborts, and with `upload-malformed` when the body does not keep to `size`; nothing is left behind then: no object,
+   * no parts. The body is ended: a stream is destroyed, anything else told to return. A key is for one `put` only.
    */
-  put(key: string, body: Readable, options: PutOptions): Promise<void>
+  put(key: string, body: AsyncIterable<Buffer>, options: PutOptions): Promise<void>
   /** Writes a small object whole, replacing what was there. */
   putBytes(key: string, bytes: Uint8Array, contentType: string): Promise<void>
   /** Streams an object out; throws `object-not-found`. */

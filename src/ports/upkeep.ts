@@ -64,8 +64,8 @@ export interface BegunDeletion extends OwnerDeletion {
 /** Every method throws `database-unavailable` when the database cannot be reached. */
 export interface OwnerDeletionStore {
   /**
-   * Begins it, once, and deletes the owner's keys. Until it has ended, whatever would make something of the owner throws
-   * `owner-deleted`. `last-admin`: the owner has the only live admin keys, and nothing was done.
+   * Begins it, once, and deletes the owner's keys, which `KeyStore.ensure` never makes again. Until it has ended, whatever
+   * would make something of the owner throws `owner-deleted`. `last-admin`: the owner has the only live admin keys, and nothing was done.
    */
   begin(owner: string): Promise<BegunDeletion | 'last-admin'>
   /** Hands out deletions that are due; each is due again after `retryS`. */

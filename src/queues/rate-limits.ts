@@ -5,8 +5,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { AppError } from '../domain/errors.ts'
-import type { Bucket, Costs, Entered, Lease, LimitRules, Limits, Taken } from '../ports/limits.ts'
+import type { Bucket, Costs, Lease, LimitRules, Limits, Taken } from '../ports/limits.ts'
 import type { Log, Metrics } from '../ports.ts'
+import { createPatience, LateAnswer } from './patience.ts'
 import { TAKE_SCRIPT } from './rate-limits.lua.ts'
 import { type ConnectRedis, createReadyGate } from './redis.ts'
 
@@ -62,7 +63,7 @@ export function createRateLimits(options: RateLimitsOptions): Limits & { close()
       const charge = { bytes: { cost: moreBytes, need: Number.MIN_SAFE_INTEGER } }
       await tryRedis(() =>
         Promise.all([
-          redis.zrem(keysOf(prefix, owner)[2], id),
+          rules.maxUploads === 0 ? undefined : redis.zrem(keysOf(prefix, owner)[2], id),
           moreBytes === 0 || rules.bytes.perS === 0 ? undefined : run(owner, charge, [], 0),
         ]),
       )
@@ -78,19 +79,19 @@ export function createRateLimits(options: RateLimitsOptions): Limits & { close()
       metrics.count('limits', { outcome: outcomeOf(answer) })
       return answer === undefined ? NONE : toTaken(answer, asks, rules)
     },
-    async enter(owner, bytes) {
+    async enter(owner, costs) {
       const lease = openLease(owner)
-      if (rules.maxUploads === 0 && rules.bytes.perS === 0) return { lease }
+      if (rules.maxUploads === 0 && rules.bytes.perS === 0 && rules.requests.perS === 0) return { lease, taken: NONE }
+      const asks = toAsks(costs)
       const ids = rules.maxUploads === 0 ? [] : [lease.id]
-      const answer = await tryRedis(() =>
-        run(owner, { bytes: { cost: bytes, need: BYTES_NEEDED } }, ids, rules.maxUploads),
-      )
+      const answer = await tryRedis(() => run(owner, asks, ids, rules.maxUploads))
       metrics.count('limits', { outcome: outcomeOf(answer) })
-      const refusal = refusalOf(answer, rules)
-      if (refusal !== undefined) return refusal
+      const taken = requestsTaken(answer, asks, rules)
+      const refusal = answer && refusalOf(answer, asks, rules)
+      if (refusal !== undefined) return { ...refusal, taken }
       // Also one that Redis does not know yet: the next renewal makes it known.
       if (rules.maxUploads > 0) renewals.add(owner, lease.id)
-      return { lease }
+      return { lease, taken }
     },
     async forget(owner) {
       const removed = await tryRedis(() => redis.unlink(...keysOf(prefix, owner)))
@@ -117,6 +118,7 @@ function createRun(redis: Redis & Script, { prefix, rules, leaseTtlMs = LEASE_TT
 /** Runs what Redis answers in time; undefined, at once, while it is known to be away. Logged once per outage. */
 function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Promise<unknown>) {
   const whenReady = createReadyGate(redis)
+  const bounded = createPatience(PATIENCE_MS)
   let down = false
   let late = 0
   let nextProbeMs = 0
@@ -149,18 +151,6 @@ function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Pr
       down = true
       return undefined
     }
-  }
-}
-
-class LateAnswer extends Error {}
-
-async function bounded<T>(work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new LateAnswer('Redis does not answer in time')), PATIENCE_MS)
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 
@@ -214,10 +204,17 @@ function toTaken({ refused, ...levels }: Answer, asks: Asks, rules: LimitRules):
   }
 }
 
-function refusalOf(answer: Answer | undefined, { bytes }: LimitRules): Entered | undefined {
-  if (answer?.refused === 3) return { refusedBy: 'uploads', retryAfterS: PLACE_RETRY_S }
-  if (answer?.refused !== 2) return undefined
-  return { refusedBy: 'bytes', retryAfterS: Math.max(1, Math.ceil((BYTES_NEEDED - answer.bytes) / bytes.perS)) }
+/** Of an upload: what its requests' bucket alone would have told. */
+function requestsTaken(answer: Answer | undefined, { requests }: Asks, rules: LimitRules): Taken {
+  if (answer === undefined || requests === undefined || !isLimited(requests, rules.requests)) return NONE
+  return toTaken({ ...answer, refused: answer.refused === 1 ? 1 : 0 }, { requests }, rules)
+}
+
+function refusalOf(answer: Answer, asks: Asks, rules: LimitRules) {
+  if (answer.refused === 0) return undefined
+  if (answer.refused === 3) return { refusedBy: 'uploads', retryAfterS: PLACE_RETRY_S } as const
+  const refusedBy = answer.refused === 1 ? 'requests' : 'bytes'
+  return { refusedBy, retryAfterS: toTaken(answer, asks, rules).retryAfterS } as const
 }
 
 function outcomeOf(answer: Answer | undefined): 'allowed' | 'refused' | 'open' {

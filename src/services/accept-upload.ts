@@ -8,7 +8,7 @@
  *   row cannot be moved (database away)           → row stays `uploading`; at its deadline the reconciler ends it and
  *                                                   deletes the object
  */
-import { addAbortSignal, Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
 import { endedUnstored, type Job, type Priority } from '../domain/job.ts'
@@ -108,9 +108,8 @@ async function receive(
   const report = createProgressReporter(ports, job, size?.bytes)
   const unwatch = watchRow(ports, job, ending)
   try {
-    const bytes = Readable.from(recording.read(report), { objectMode: false })
-    const { contentType } = audio
-    await ports.objects.put(job.objectKey, bytes, { contentType, signal: ending.ended, ...(size && { size }) })
+    const options = { contentType: audio.contentType, signal: ending.ended, ...(size && { size }) }
+    await ports.objects.put(job.objectKey, recording.read(report), options)
   } catch (error) {
     throw await endBroken(ports, job, announcement, toUploadError(error, ending.ended))
   } finally {

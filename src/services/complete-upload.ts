@@ -13,7 +13,7 @@
  *   store or database away                      → 503; the row stays `uploading` until its deadline
  */
 import { randomBytes } from 'node:crypto'
-import { addAbortSignal, Readable } from 'node:stream'
+import { addAbortSignal } from 'node:stream'
 import { AppError, toAppError } from '../domain/errors.ts'
 import { endedUnstored, type Job } from '../domain/job.ts'
 import { checkedRecordingKey } from '../domain/object-keys.ts'
@@ -121,8 +121,8 @@ async function check(ports: CompletePorts, limits: UploadLimits, job: Job, facts
     const recording = await openRecording(ports, body, limits)
     const { contentType, extension } = recording.audio
     const objectKey = checkedRecordingKey(job, randomBytes(4).toString('hex'), extension)
-    const bytes = Readable.from(recording.read(), { objectMode: false })
-    await objects.put(objectKey, bytes, { contentType, signal, size: { bytes: found.sizeBytes, exact: true } })
+    const size = { bytes: found.sizeBytes, exact: true }
+    await objects.put(objectKey, recording.read(), { contentType, signal, size })
     const { sizeBytes, sha256, durationS } = recording.totals()
     if (facts.sha256 !== null && facts.sha256 !== sha256) {
       await objects.delete(objectKey)

@@ -11,8 +11,11 @@ import { ANY_PACE, type Pace } from './pace.ts'
 
 export interface IncomingRecording {
   readonly audio: SniffedAudio
-  /** The bytes, once; fails with `upload-too-large` at the first one over the limit, and with `recording-too-long`. */
-  read(onBytes?: (sizeBytes: number) => void): AsyncGenerator<Buffer>
+  /**
+   * The bytes, once; fails with `upload-too-large` at the first one over the limit, and with `recording-too-long`. The
+   * body is destroyed when whoever reads stops.
+   */
+  read(onBytes?: (sizeBytes: number) => void): AsyncGenerator<Buffer, void>
   /** After the last byte. The hash is hex; the duration is what the head says, null when it does not. */
   totals(): {
     readonly sizeBytes: number
@@ -35,29 +38,53 @@ const SNIFF_BYTES = 512
 /** As much of a head as is looked at; pictures in tags may push what it says further back. */
 const HEAD_BYTES = 64 * 1024
 
-/** Reads until the format can be told; throws `upload-empty` or `upload-not-audio`. */
+/** Reads until the format can be told; throws `upload-empty` or `upload-not-audio`, the body destroyed. */
 export async function openRecording(
   ports: RecordingPorts,
   body: Readable,
   limits: RecordingLimits,
 ): Promise<IncomingRecording> {
-  const rest = paced(body, limits.pace ?? ANY_PACE)
-  const first = await readFirst(rest)
-  const audio = recognise(ports, first)
+  const next = createPacedReader(body, limits.pace ?? ANY_PACE)
+  try {
+    const first = await readFirst(next)
+    return takeIn(ports, recognise(ports, first), limits, { body, first, next })
+  } catch (error) {
+    body.destroy()
+    throw error
+  }
+}
+
+/** A body whose first bytes are read already. */
+interface BegunBody {
+  readonly body: Readable
+  readonly first: Buffer
+  readonly next: ReadNext
+}
+
+function takeIn(
+  ports: RecordingPorts,
+  audio: SniffedAudio,
+  limits: RecordingLimits,
+  { body, first, next }: BegunBody,
+): IncomingRecording {
   const hash = createHash('sha256')
   const head = createHeadReader(ports, audio, limits.maxDurationS)
   let sizeBytes = 0
-  async function* read(onBytes: (sizeBytes: number) => void = () => {}): AsyncGenerator<Buffer> {
-    for await (const chunk of joined(first, rest)) {
-      sizeBytes += chunk.length
-      if (sizeBytes > limits.maxUploadBytes) throw tooLarge(limits.maxUploadBytes)
-      hash.update(chunk)
-      const whenRead = head.add(chunk)
-      if (whenRead !== undefined) await whenRead
-      onBytes(sizeBytes)
-      yield chunk
+  async function* read(onBytes: (sizeBytes: number) => void = () => {}): AsyncGenerator<Buffer, void> {
+    try {
+      for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = await next()) {
+        sizeBytes += chunk.length
+        if (sizeBytes > limits.maxUploadBytes) throw tooLarge(limits.maxUploadBytes)
+        hash.update(chunk)
+        const whenRead = head.add(chunk)
+        if (whenRead !== undefined) await whenRead
+        onBytes(sizeBytes)
+        yield chunk
+      }
+      await head.end()
+    } finally {
+      body.destroy()
     }
-    await head.end()
   }
   return { audio, read, totals: () => ({ sizeBytes, sha256: hash.digest('hex'), ...head.facts() }) }
 }
@@ -66,10 +93,13 @@ export function tooLarge(maxBytes: number): AppError {
   return new AppError('upload-too-large', `The recording has more than the ${maxBytes} bytes that are allowed`)
 }
 
+/** Undefined at the end. */
+type ReadNext = () => Promise<Buffer | undefined>
+
 /** The chunks of a body, with its sender's pace watched. */
-async function* paced(body: Readable, pace: Pace): AsyncGenerator<Buffer, void> {
+function createPacedReader(body: Readable, pace: Pace): ReadNext {
   const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
-  async function next(): Promise<Buffer | undefined> {
+  return async () => {
     let chunk: Buffer | undefined
     pace.waiting()
     try {
@@ -80,24 +110,17 @@ async function* paced(body: Readable, pace: Pace): AsyncGenerator<Buffer, void> 
     }
     return chunk
   }
-  for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk
 }
 
-async function readFirst(rest: AsyncIterator<Buffer>): Promise<Buffer> {
+async function readFirst(next: ReadNext): Promise<Buffer> {
   const chunks: Buffer[] = []
-  let length = 0
-  while (length < SNIFF_BYTES) {
-    const { value, done } = await rest.next()
-    if (done === true) break
-    chunks.push(value)
-    length += value.length
+  for (let length = 0; length < SNIFF_BYTES; ) {
+    const chunk = await next()
+    if (chunk === undefined) break
+    chunks.push(chunk)
+    length += chunk.length
   }
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-}
-
-async function* joined(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield first
-  yield* { [Symbol.asyncIterator]: () => rest }
 }
 
 /** Gathers the head as it passes and looks at it once: when there is enough of it, or no more. */

@@ -3,7 +3,7 @@
  * the token point at it. What a job under way points at is never overwritten.
  */
 import { createHash } from 'node:crypto'
-import { addAbortSignal, Readable } from 'node:stream'
+import { addAbortSignal, type Readable } from 'node:stream'
 import { MAX_REFERENCE_BYTES } from '../analysis/reference-text.ts'
 import { AppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
@@ -12,8 +12,9 @@ import type { ReferenceKeys, ReferenceKind, TokenReference } from '../domain/ref
 import type { ReferenceTextKind } from '../ports/reference-checker.ts'
 import type { Ports } from '../ports.ts'
 import { openRecording, type RecordingLimits } from './read-recording.ts'
+import { withWhole } from './read-whole.ts'
 
-type ReferencePorts = Pick<Ports, 'tokens' | 'objects' | 'sniff' | 'inspectHead' | 'referenceChecker'>
+type ReferencePorts = Pick<Ports, 'tokens' | 'objects' | 'sniff' | 'inspectHead' | 'referenceChecker' | 'memory'>
 type ReferenceLimits = RecordingLimits & { readonly signal: AbortSignal }
 
 const TEXTS = {
@@ -25,6 +26,8 @@ const SMALLER = 'Of a Pitch, save the PitchTier instead; of a TextGrid, the shor
 export interface ReferencePart {
   readonly kind: ReferenceKind
   readonly body: Readable
+  /** The body has no more; unknown when undefined. */
+  readonly maxBytes?: number | undefined
 }
 
 export interface Place {
@@ -48,9 +51,9 @@ export async function storeReference(
 ): Promise<TokenReference> {
   let keys: ReferenceKeys = { audioKey: null, audioSha256: null, textgridKey: null, pitchKey: null }
   try {
-    for await (const { kind, body } of parts) {
-      addAbortSignal(limits.signal, body)
-      keys = { ...keys, ...(await storePart(ports, place, kind, body, limits)) }
+    for await (const part of parts) {
+      addAbortSignal(limits.signal, part.body)
+      keys = { ...keys, ...(await storePart(ports, place, part, limits)) }
     }
     if ((keys.audioKey ?? keys.textgridKey ?? keys.pitchKey) === null) {
       throw new AppError('upload-no-file', 'Send at least one of the parts audio, textgrid and pitch as a file.')
@@ -66,17 +69,17 @@ export async function storeReference(
 async function storePart(
   ports: ReferencePorts,
   place: Place,
-  kind: ReferenceKind,
-  body: Readable,
+  part: ReferencePart,
   limits: ReferenceLimits,
 ): Promise<Partial<ReferenceKeys>> {
+  const { kind } = part
   switch (kind) {
     case 'audio':
-      return storeAudio(ports, place, body, limits)
+      return storeAudio(ports, place, part.body, limits)
     case 'textgrid':
-      return { textgridKey: await storeText(ports, place, body, kind) }
+      return { textgridKey: await storeText(ports, place, { ...part, kind }, limits) }
     case 'pitch':
-      return { pitchKey: await storeText(ports, place, body, kind) }
+      return { pitchKey: await storeText(ports, place, { ...part, kind }, limits) }
     default:
       throw new Error(`unhandled kind ${kind satisfies never}`)
   }
@@ -91,10 +94,7 @@ async function storeAudio(
   const recording = await openRecording(ports, body, limits)
   const { contentType, extension } = recording.audio
   const audioKey = referenceKey(owner, tokenId, `${createUuidV7(Date.now())}${extension}`)
-  await ports.objects.put(audioKey, Readable.from(recording.read(), { objectMode: false }), {
-    contentType,
-    signal: limits.signal,
-  })
+  await ports.objects.put(audioKey, recording.read(), { contentType, signal: limits.signal })
   const { sha256, hasSound } = recording.totals()
   if (hasSound === false) {
     await ports.objects.delete(audioKey)
@@ -107,27 +107,21 @@ async function storeAudio(
 async function storeText(
   ports: ReferencePorts,
   { owner, tokenId }: Place,
-  body: Readable,
-  kind: ReferenceTextKind,
+  { kind, body, maxBytes = MAX_REFERENCE_BYTES }: ReferencePart & { readonly kind: ReferenceTextKind },
+  { signal, pace }: ReferenceLimits,
 ): Promise<string> {
   const { extension, name } = TEXTS[kind]
-  const hash = createHash('sha256')
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > MAX_REFERENCE_BYTES) {
-      throw new AppError('reference-invalid', `A ${name} has at most ${MAX_REFERENCE_BYTES} bytes. ${SMALLER}`)
-    }
-    hash.update(chunk)
-    chunks.push(chunk)
-  }
-  if (length === 0) throw new AppError('reference-invalid', `The ${name} has no bytes.`)
-  const bytes = Buffer.concat(chunks)
-  await ports.referenceChecker.check(kind, bytes)
-  const key = referenceKey(owner, tokenId, `${hash.digest('hex')}.${extension}`)
-  await ports.objects.putBytes(key, bytes, 'text/plain')
-  return key
+  const tooLarge = () =>
+    new AppError('reference-invalid', `A ${name} has at most ${MAX_REFERENCE_BYTES} bytes. ${SMALLER}`)
+  const rules = { maxBytes: Math.min(maxBytes, MAX_REFERENCE_BYTES), tooLarge, signal, ...(pace && { pace }) }
+  return withWhole(ports, body, rules, async (bytes) => {
+    if (bytes.length === 0) throw new AppError('reference-invalid', `The ${name} has no bytes.`)
+    await ports.referenceChecker.check(kind, bytes)
+    const hash = createHash('sha256').update(bytes).digest('hex')
+    const key = referenceKey(owner, tokenId, `${hash}.${extension}`)
+    await ports.objects.putBytes(key, bytes, 'text/plain')
+    return key
+  })
 }
 
 /** With the database away nobody knows whether the row was written: then the object stays. */

@@ -12,6 +12,8 @@ import { type Job, progressOnEntering, STATUS_MESSAGES } from '../domain/job.ts'
 import type { NewJob } from '../ports.ts'
 import type { Database } from './database.ts'
 import { fitText, JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
+import { type Given, prepareForOne } from './statement.ts'
+import type { JobsTable } from './tables.ts'
 
 const KEY_AGE = sql`interval '24 hours'`
 /** Each round but the first means that the key changed hands in between. */
@@ -19,7 +21,8 @@ const ROUNDS = 10
 
 export async function createJob(db: Database, job: NewJob): Promise<Job> {
   for (let round = 1; round <= ROUNDS; round += 1) {
-    const row = (await insertJob(db, job)) ?? (await findHolder(db, job))
+    const [inserted] = await insertRow(db, job)
+    const row = inserted ?? (await findHolder(db, job))
     if (row === undefined) continue
     if (row.owner !== job.owner) throw new Error(`The id ${job.jobId} belongs to another job`)
     return toJob(row)
@@ -27,38 +30,46 @@ export async function createJob(db: Database, job: NewJob): Promise<Job> {
   throw new Error(`Job ${job.jobId} found its idempotency key taken and free again ${ROUNDS} times`)
 }
 
-function insertJob(db: Database, job: NewJob): Promise<JobRow | undefined> {
-  const deadline = sql<Date>`now() + make_interval(secs => ${job.uploadTimeoutS}::double precision)`
-  return db
-    .insertInto('jobs')
-    .values({
-      job_id: job.jobId,
-      owner: job.owner,
-      token_id: job.tokenId,
-      status: 'uploading',
-      progress: progressOnEntering('uploading', 0),
-      message: STATUS_MESSAGES.uploading,
-      route: job.route,
-      filename: job.filename === null ? null : fitText(job.filename, 1024),
-      content_type: fitText(job.contentType, 255),
-      object_key: job.objectKey,
-      priority: job.priority,
-      metadata: JSON.stringify(job.metadata),
-      callback_url: job.callbackUrl,
-      not_before: job.notBefore,
-      traceparent: job.traceparent,
-      idempotency_key: job.idempotencyKey ?? null,
-      upload_method: job.announced?.method ?? null,
-      declared_size_bytes: job.announced?.sizeBytes ?? null,
-      declared_sha256: job.announced?.sha256 ?? null,
-      reference: referenceOf(job),
-      upload_deadline_at: deadline,
-      watched_from: deadline,
-    })
-    .onConflict((conflict) => conflict.doNothing())
-    .returning(JOB_COLUMNS)
-    .executeTakeFirst()
-}
+const FIELDS: readonly Given<NewJob, keyof JobsTable>[] = [
+  ['job_id', 'uuid', ({ jobId }) => jobId],
+  ['owner', 'text', ({ owner }) => owner],
+  ['token_id', 'text', ({ tokenId }) => tokenId],
+  ['status', 'text', () => 'uploading'],
+  ['progress', 'smallint', () => progressOnEntering('uploading', 0)],
+  ['message', 'text', () => STATUS_MESSAGES.uploading],
+  ['route', 'text', ({ route }) => route],
+  ['filename', 'text', ({ filename }) => filename && fitText(filename, 1024)],
+  ['content_type', 'text', ({ contentType }) => fitText(contentType, 255)],
+  ['object_key', 'text', ({ objectKey }) => objectKey],
+  ['priority', 'text', ({ priority }) => priority],
+  ['metadata', 'json', ({ metadata }) => JSON.stringify(metadata)],
+  ['callback_url', 'text', ({ callbackUrl }) => callbackUrl],
+  ['not_before', 'timestamptz', ({ notBefore }) => notBefore],
+  ['traceparent', 'text', ({ traceparent }) => traceparent],
+  ['idempotency_key', 'text', ({ idempotencyKey }) => idempotencyKey],
+  ['upload_method', 'text', ({ announced }) => announced?.method],
+  ['declared_size_bytes', 'bigint', ({ announced }) => announced?.sizeBytes],
+  ['declared_sha256', 'text', ({ announced }) => announced?.sha256],
+]
+const FIELD_NAMES = FIELDS.map(([name]) => name)
+const UPLOAD_TIMEOUT: Given<NewJob> = ['upload_timeout_s', 'double precision', ({ uploadTimeoutS }) => uploadTimeoutS]
+const DEADLINE = 'now() + make_interval(secs => c.upload_timeout_s)'
+
+/** What the token has at this moment, frozen into the row by the statement that makes it. */
+const REFERENCE = `(
+  select json_build_object(
+    'audioKey', r.audio_key, 'audioSha256', r.audio_sha256, 'textgridKey', r.textgrid_key, 'pitchKey', r.pitch_key)
+  from token_references r where r.owner = c.owner and r.token_id = c.token_id)`
+
+/** The new row; none when another is in the way. */
+const insertRow = prepareForOne<NewJob, JobRow>(
+  [...FIELDS, UPLOAD_TIMEOUT],
+  (source) => `
+  insert into jobs (${FIELD_NAMES.join(', ')}, reference, upload_deadline_at, watched_from)
+  select ${FIELD_NAMES.map((name) => `c.${name}`).join(', ')}, ${REFERENCE}, ${DEADLINE}, ${DEADLINE} from ${source}
+  on conflict do nothing
+  returning ${JOB_COLUMNS.join(', ')}`,
+)
 
 /** The row in the way; undefined when there is none any more, or when it held the key for too long and lets it go. */
 async function findHolder(db: Database, { jobId, owner, idempotencyKey = null }: NewJob): Promise<JobRow | undefined> {
@@ -83,13 +94,4 @@ async function findHolder(db: Database, { jobId, owner, idempotencyKey = null }:
     .where('idempotency_key', '=', idempotencyKey)
     .execute()
   return undefined
-}
-
-/** What the token has at this moment, frozen into the row by the statement that makes it. */
-function referenceOf({ owner, tokenId }: NewJob) {
-  return sql<string>`(
-    select json_build_object(
-      'audioKey', audio_key, 'audioSha256', audio_sha256, 'textgridKey', textgrid_key, 'pitchKey', pitch_key)
-    from token_references where owner = ${owner} and token_id = ${tokenId}::text
-  )`
 }

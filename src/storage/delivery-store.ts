@@ -1,11 +1,23 @@
-/** Callbacks in PostgreSQL. `advance-jobs.ts` makes the rows; the database's clock decides when each is due. */
-import { type Selectable, sql } from 'kysely'
+/**
+ * Callbacks in PostgreSQL. `advance-jobs.ts` makes the rows; the database's clock decides when each is due.
+ *
+ *   lease                the send under way; it counts against its owner's share until its outcome comes or it runs out
+ *   lease, and 0 tries   replayed meanwhile: it still counts, its outcome does not, and then the row is due again
+ */
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { isUuid } from '../domain/ids.ts'
 import type { Job } from '../domain/job.ts'
-import type { ClaimedDelivery, ClaimRules, Delivery, DeliveryOutcome, DeliveryStore } from '../ports/deliveries.ts'
+import type {
+  ClaimedDelivery,
+  ClaimRules,
+  Delivery,
+  DeliveryOutcome,
+  DeliveryStatus,
+  DeliveryStore,
+} from '../ports/deliveries.ts'
 import type { Database } from './database.ts'
 import { fitText, type JobRow, toJob } from './job-rows.ts'
-import type { CallbackDeliveriesTable } from './tables.ts'
+import type { CallbackDeliveriesTable, Tables } from './tables.ts'
 
 type Row = Selectable<CallbackDeliveriesTable>
 
@@ -29,16 +41,7 @@ const LIST_LIMIT = 100
 export function createDeliveryStore(db: Database): DeliveryStore {
   return {
     claim: (rules) => claim(db, rules),
-    record: async ({ deliveryId, lease }, outcome) => {
-      const row = await db
-        .updateTable('callback_deliveries')
-        .set({ lease: null, leased_until: null, ...changesOf(outcome) })
-        .where('delivery_id', '=', deliveryId)
-        .where('lease', '=', lease)
-        .returning('status')
-        .executeTakeFirst()
-      return row?.status
-    },
+    record: (claimed, outcome) => record(db, claimed, outcome),
     list: async (owner, jobId) => {
       if (!isUuid(jobId)) return []
       const rows = await db
@@ -52,35 +55,28 @@ export function createDeliveryStore(db: Database): DeliveryStore {
         .execute()
       return rows.map(toDelivery)
     },
-    replay: async (owner, jobId, deliveryId) => {
-      if (!isUuid(jobId) || !isUuid(deliveryId)) return undefined
-      const row = await db
-        .updateTable('callback_deliveries')
-        .set({
-          status: 'pending',
-          tries: 0,
-          next_try_at: sql`now()`,
-          give_up_at: sql`now() + interval '1 day'`,
-          lease: null,
-          leased_until: null,
-          delivered_at: null,
-        })
-        .where('owner', '=', owner)
-        .where('job_id', '=', jobId)
-        .where('delivery_id', '=', deliveryId)
-        .returning(COLUMNS)
-        .executeTakeFirst()
-      return row && toDelivery(row)
-    },
+    replay: (owner, jobId, deliveryId) => replay(db, owner, jobId, deliveryId),
     oldestPendingAgeS: () => oldestPendingAgeS(db),
   }
 }
 
 /**
- * Owner by owner (a skip scan of the index), so that neither what one owner has piled up nor what he has under way is
- * in the way of the others. Rows that another instance is being handed are passed over.
+ * One at a time, on all instances together: of two at once neither would count what the other takes. The lock ends with
+ * the transaction; a process that dies in it loses it with its connection.
  */
-async function claim(db: Database, { limit, perOwner, leaseS }: ClaimRules): Promise<ClaimedDelivery[]> {
+function claim(db: Database, rules: ClaimRules): Promise<ClaimedDelivery[]> {
+  return db.transaction().execute(async (trx) => {
+    // A statement of its own: what is counted is what is seen when the next one begins.
+    await sql`select pg_advisory_xact_lock(hashtextextended('tonewire callbacks', 0))`.execute(trx)
+    return claimDue(trx, rules)
+  })
+}
+
+/**
+ * Owner by owner (a skip scan of the index), so that neither what one owner has piled up nor what he has under way is
+ * in the way of the others. Rows that are being recorded or replayed at this moment are passed over.
+ */
+async function claimDue(db: Kysely<Tables>, { limit, perOwner, leaseS }: ClaimRules): Promise<ClaimedDelivery[]> {
   const leaseEnd = sql`now() + make_interval(secs => ${leaseS}::double precision)`
   const { rows } = await sql<Row & { lease: string }>`
     with recursive waiting (owner) as (
@@ -108,6 +104,48 @@ async function claim(db: Database, { limit, perOwner, leaseS }: ClaimRules): Pro
     returning ${sql.join([...COLUMNS, 'lease', 'job'].map((column) => sql.ref(`c.${column}`)))}
   `.execute(db)
   return rows.map((row) => ({ ...toDelivery(row), lease: row.lease, job: toSnapshot(row.job) }))
+}
+
+async function record(
+  db: Database,
+  { deliveryId, lease }: Pick<ClaimedDelivery, 'deliveryId' | 'lease'>,
+  outcome: DeliveryOutcome,
+): Promise<DeliveryStatus | undefined> {
+  const over = { lease: null, leased_until: null }
+  const leased = db.updateTable('callback_deliveries').where('delivery_id', '=', deliveryId).where('lease', '=', lease)
+  const row = await leased
+    .set({ ...over, ...changesOf(outcome) })
+    .where('tries', '>', 0)
+    .returning('status')
+    .executeTakeFirst()
+  if (row !== undefined) return row.status
+  await leased
+    .set({ ...over, next_try_at: sql`now()` })
+    .where('tries', '=', 0)
+    .execute()
+  return undefined
+}
+
+async function replay(db: Database, owner: string, jobId: string, deliveryId: string): Promise<Delivery | undefined> {
+  if (!isUuid(jobId) || !isUuid(deliveryId)) return undefined
+  const isUnderWay = sql`leased_until > now()`
+  const row = await db
+    .updateTable('callback_deliveries')
+    .set({
+      status: 'pending',
+      tries: 0,
+      next_try_at: sql`case when ${isUnderWay} then leased_until else now() end`,
+      give_up_at: sql`now() + interval '1 day'`,
+      lease: sql`case when ${isUnderWay} then lease end`,
+      leased_until: sql`case when ${isUnderWay} then leased_until end`,
+      delivered_at: null,
+    })
+    .where('owner', '=', owner)
+    .where('job_id', '=', jobId)
+    .where('delivery_id', '=', deliveryId)
+    .returning(COLUMNS)
+    .executeTakeFirst()
+  return row && toDelivery(row)
 }
 
 function changesOf(outcome: DeliveryOutcome) {

@@ -8,9 +8,10 @@ import { claimStalledRows } from './claim-stalled.ts'
 import { countUnfinished } from './count-unfinished.ts'
 import { createJob } from './create-job.ts'
 import type { Database } from './database.ts'
-import { JOB_COLUMNS, toJob } from './job-rows.ts'
+import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
 import { listJobRows } from './list-jobs.ts'
 import { restartRow } from './restart-job.ts'
+import { prepareForValue } from './statement.ts'
 
 export function createJobStore(db: Database): JobStore {
   return {
@@ -32,14 +33,15 @@ export function createJobStore(db: Database): JobStore {
   }
 }
 
+const SELECT_JOBS = `select ${JOB_COLUMNS.join(', ')} from jobs`
+/** One id is not an array of one, or each execution would be planned anew (advance-jobs.ts says why). */
+const findRow = prepareForValue<string, JobRow>(`${SELECT_JOBS} where job_id = $1::uuid`)
+const findRows = prepareForValue<readonly string[], JobRow>(`${SELECT_JOBS} where job_id = any($1::uuid[])`)
+
 async function findJobs(db: Database, jobIds: readonly string[]): Promise<Job[]> {
-  const ids = jobIds.filter(isUuid)
-  if (ids.length === 0) return []
-  const rows = await db
-    .selectFrom('jobs')
-    .select(JOB_COLUMNS)
-    .where(sql<boolean>`job_id = any(${ids}::uuid[])`)
-    .execute()
+  const [only, ...others] = jobIds.filter(isUuid)
+  if (only === undefined) return []
+  const rows = others.length === 0 ? await findRow(db, only) : await findRows(db, [only, ...others])
   return rows.map(toJob)
 }
 

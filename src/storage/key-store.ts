@@ -14,11 +14,13 @@ export function createKeyStore(db: Database): KeyStore {
     findByHash: async (keyHash) => (HASH.test(keyHash) ? findLive(db, 'key_hash', keyHash) : undefined),
     findById: async (keyId) => (isUuid(keyId) ? findLive(db, 'key_id', keyId) : undefined),
     ensure: async (key) => {
-      await db
-        .insertInto('api_keys')
-        .values(toRow(key))
-        .onConflict((conflict) => conflict.column('key_hash').doNothing())
-        .execute()
+      const { owner, role, key_hash, name, expires_at } = toRow(key)
+      // In one statement: of an ended key nothing is inserted, so nothing is refused while its owner is being deleted.
+      await sql`
+        insert into api_keys (owner, role, key_hash, name, expires_at)
+        select ${owner}::text, ${role}::text, ${key_hash}::text, ${name}::text, ${expires_at}::timestamptz
+        where not exists (select 1 from ended_keys where key_hash = ${key_hash})
+        on conflict (key_hash) do nothing`.execute(db)
     },
     create: async (key) =>
       toRecord(await db.insertInto('api_keys').values(toRow(key)).returning(RECORD).executeTakeFirstOrThrow()),

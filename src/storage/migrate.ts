@@ -8,6 +8,7 @@ import * as deliveries from './migrations/0004-deliveries.ts'
 import * as uploads from './migrations/0005-uploads.ts'
 import * as retention from './migrations/0006-retention.ts'
 import * as limits from './migrations/0008-limits.ts'
+import * as endedKeys from './migrations/0009-ended-keys.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -18,6 +19,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-uploads': uploads,
   '0006-retention': retention,
   '0008-limits': limits,
+  '0009-ended-keys': endedKeys,
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

@@ -1,5 +1,4 @@
 /** Reads a body by the byte, so that it can be cut into requests of known length. Holds at most one chunk. */
-import type { Readable } from 'node:stream'
 import { AppError } from '../domain/errors.ts'
 
 export interface ByteReader {
@@ -9,8 +8,7 @@ export interface ByteReader {
   isAtEnd(): Promise<boolean>
 }
 
-export function createByteReader(body: Readable): ByteReader {
-  const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+export function createByteReader(chunks: AsyncIterator<Buffer>): ByteReader {
   let rest: Buffer | undefined
   const isAtEnd = async (): Promise<boolean> => {
     while (rest === undefined) {

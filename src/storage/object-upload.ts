@@ -7,13 +7,13 @@
  *
  *   stream ends                       → object
  *   stream fails, or `signal` aborts  → its own error, at once
- *   S3 fails                          → `storage-unavailable`, the stream destroyed
+ *   S3 fails                          → `storage-unavailable`, the stream ended
  *
  * A buffer's whole memory is taken from the process's budget before its first byte is read. After a failure nothing is
  * left: neither parts (they are billed and invisible) nor an object, should S3 have made it while its answer was lost.
  * So a key is for one upload only, never for one that is kept already.
  */
-import { finished, type Readable } from 'node:stream'
+import { finished, Readable } from 'node:stream'
 import { AppError } from '../domain/errors.ts'
 import type { PutOptions } from '../ports/object-store.ts'
 import type { Lease, MemoryBudget } from './memory-budget.ts'
@@ -60,31 +60,51 @@ interface Upload {
 export async function uploadObject(
   tools: UploadTools,
   key: string,
-  body: Readable,
+  body: AsyncIterable<Buffer>,
   { contentType, signal, size }: PutOptions,
 ): Promise<void> {
   const broken = new AbortController()
-  const stop = AbortSignal.any([signal, broken.signal])
-  const unwatch = finished(body, { writable: false }, (error) => error && broken.abort(error))
-  const upload: Upload = { tools, key, contentType, stop, fail: (reason) => broken.abort(reason), etags: [] }
-  const over = new AbortController()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const fail = (reason: unknown): void => {
+    broken.abort(reason)
+    reject(reason)
+  }
+  const onAbort = (): void => fail(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  const bytes = openBody(body, fail)
+  const upload: Upload = { tools, key, contentType, stop: broken.signal, fail, etags: [] }
   try {
+    if (signal.aborted) onAbort()
     // A race: neither a stream that hangs nor an S3 that hangs may hold back the failure of the other side.
-    await Promise.race([rejectOnAbort(stop, over.signal), send(upload, createByteReader(body), size)])
+    await Promise.race([aborted, send(upload, createByteReader(bytes.chunks), size)])
   } catch (error) {
-    const failure = stop.aborted ? stop.reason : error
-    // A stream that is being torn down may still fail, which is news to nobody.
-    body.on('error', () => {})
-    broken.abort()
-    body.destroy()
+    const failure = broken.signal.aborted ? broken.signal.reason : error
+    broken.abort(failure)
+    bytes.end()
     upload.lease?.release()
     await tools.multipart.clearAway(key, { uploadId: upload.uploadId, object: upload.object === true })
     throw failure
   } finally {
-    unwatch()
-    // A reason of our own: Node's default is an exception with its stack, made for each upload.
-    over.abort('over')
+    // The signal may live long after the upload: then nothing of it must hang on the signal.
+    signal.removeEventListener('abort', onAbort)
+    bytes.unwatch()
   }
+}
+
+/** A stream tells of its failure while nobody reads it, and has to be destroyed. */
+function openBody(body: AsyncIterable<Buffer>, fail: (reason: unknown) => void) {
+  const chunks = body[Symbol.asyncIterator]()
+  if (!(body instanceof Readable)) {
+    // Not waited for: it may hang in a read, which its owner ends.
+    return { chunks, unwatch: () => {}, end: () => void chunks.return?.() }
+  }
+  const unwatch = finished(body, { writable: false }, (error) => error && fail(error))
+  const end = (): void => {
+    // A stream that is being torn down may still fail, which is news to nobody.
+    body.on('error', () => {})
+    body.destroy()
+  }
+  return { chunks, unwatch, end }
 }
 
 async function send(upload: Upload, reader: ByteReader, size: PutOptions['size']): Promise<void> {
@@ -213,12 +233,4 @@ async function complete(upload: Upload): Promise<void> {
 /** The parts of a body are equal, at least `WHOLE_BYTES`, and not too many. */
 export function partSizeFor(bytes: number): number {
   return Math.max(WHOLE_BYTES, Math.ceil(bytes / MAX_PARTS))
-}
-
-/** The signal may live long after the upload is `over`: then nothing of it must hang on the signal. */
-function rejectOnAbort(signal: AbortSignal, over: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true, signal: over })
-  })
 }

@@ -45,8 +45,7 @@ async function begin(trx: Kysely<Tables>, owner: string): Promise<BegunDeletion 
     order by key_id for update`.execute(trx)
   if (admins.length > 0 && admins.every((admin) => admin.owner === owner)) return 'last-admin'
   await sql`insert into owner_deletions (owner) values (${owner}) on conflict (owner) do nothing`.execute(trx)
-  const { rows: keys } = await sql<{ keyId: string }>`
-    delete from api_keys where owner = ${owner} returning key_id as "keyId"`.execute(trx)
+  const keyIds = await endKeys(trx, owner)
   const { rows } = await sql<Omit<BegunDeletion, 'keyIds'>>`
     select owner, requested_at as "requestedAt",
       (select count(*)::integer from jobs where owner = d.owner) as jobs,
@@ -54,11 +53,23 @@ async function begin(trx: Kysely<Tables>, owner: string): Promise<BegunDeletion 
     from owner_deletions d where owner = ${owner}`.execute(trx)
   const [begun] = rows
   if (begun === undefined) throw new Error('A deletion that was just begun is gone')
-  return { ...begun, keyIds: keys.map(({ keyId }) => keyId) }
+  return { ...begun, keyIds }
+}
+
+/** Deletes them, and remembers their hashes, so that nothing that still names such a key makes it anew. */
+async function endKeys(trx: Kysely<Tables>, owner: string): Promise<string[]> {
+  const { rows } = await sql<{ keyId: string }>`
+    with ended as (
+      delete from api_keys where owner = ${owner} returning key_id, key_hash
+    ), remembered as (
+      insert into ended_keys (key_hash) select key_hash from ended on conflict (key_hash) do nothing
+    )
+    select key_id as "keyId" from ended`.execute(trx)
+  return rows.map(({ keyId }) => keyId)
 }
 
 async function removeOthers(trx: Kysely<Tables>, owner: string): Promise<void> {
   await trx.deleteFrom('token_references').where('owner', '=', owner).execute()
-  await trx.deleteFrom('api_keys').where('owner', '=', owner).execute()
+  await endKeys(trx, owner)
   await trx.deleteFrom('owner_secrets').where('owner', '=', owner).execute()
 }

@@ -58,10 +58,9 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
  */
 function wrapClient(client: PoolClient, nameOf: (sql: string) => string | undefined): PostgresPoolClient {
   let spoiled = false
-  const query = async (text: string, values: readonly unknown[]) => {
-    const name = values.length === 0 ? undefined : nameOf(text)
+  const query = async (text: string, values: unknown[]) => {
     try {
-      return await client.query({ text, values: [...values], ...(name === undefined ? {} : { name }) })
+      return await client.query({ text, values, name: values.length === 0 ? undefined : nameOf(text) })
     } catch (error) {
       const failure = toDatabaseError(error)
       spoiled ||= failure instanceof AppError

@@ -119,19 +119,59 @@ export function describeDeliveryStore(
       assert.deepEqual(await claimOf(job.owner), [])
     })
 
-    test('a replay is due at once for another day, under the same id, and voids what is under way', async () => {
+    test('a replay is due at once for another day, under the same id, and of what is under way when that has ended', async () => {
       const job = await endJob('completed')
       const [first] = await claimOf(job.owner)
       const { deliveryId } = first!
       const replayed = await opened.deliveries.replay(job.owner, job.jobId, deliveryId)
       assert.deepEqual([replayed?.status, replayed?.tries, replayed?.deliveryId], ['pending', 0, deliveryId])
+      assert.deepEqual(await claimOf(job.owner), [])
       assert.equal(await opened.deliveries.record(first!, { kind: 'delivered', lastStatus: 200 }), undefined)
       const [second] = await claimOf(job.owner)
+      assert.equal(second?.tries, 1)
       await opened.deliveries.record(second!, { kind: 'given_up', lastStatus: 410, lastError: 'Gone.' })
       await opened.age(deliveryId, 3 * DAY_S)
       await opened.deliveries.replay(job.owner, job.jobId, deliveryId)
       const [third] = await claimOf(job.owner)
       assert.equal(await opened.deliveries.record(third!, RETRY), 'pending')
+    })
+
+    test('a replay of what died under way is due when its lease has run out', async () => {
+      const job = await endJob('completed')
+      const [dead] = await claimOf(job.owner)
+      await opened.deliveries.replay(job.owner, job.jobId, dead!.deliveryId)
+      assert.deepEqual(await claimOf(job.owner), [])
+      await opened.age(dead!.deliveryId, 61)
+      const [next] = await claimOf(job.owner)
+      assert.deepEqual([next?.deliveryId, next?.tries], [dead!.deliveryId, 1])
+      assert.equal(await opened.deliveries.record(dead!, RETRY), undefined)
+      await opened.age(dead!.deliveryId, 61)
+      const replayed = await opened.deliveries.replay(job.owner, job.jobId, dead!.deliveryId)
+      assert.equal(replayed?.status, 'pending')
+      assert.equal((await claimOf(job.owner)).length, 1)
+    })
+
+    test('replays, however many, get no owner more than his share', async () => {
+      const owner = randomUUID()
+      for (let i = 0; i < 5; i += 1) await endJob('completed', { owner })
+      const rules = { ...RULES, perOwner: 2 }
+      const held = await claimOf(owner, rules)
+      assert.equal(held.length, 2)
+      for (const { jobId, deliveryId } of [...held, ...held]) await opened.deliveries.replay(owner, jobId, deliveryId)
+      assert.deepEqual(await claimOf(owner, rules), [])
+      assert.equal(await opened.deliveries.record(held[0]!, { kind: 'delivered', lastStatus: 200 }), undefined)
+      assert.equal((await claimOf(owner, rules)).length, 1)
+    })
+
+    test('many that ask at once get no more of one owner than his share', async () => {
+      const rules = { ...RULES, perOwner: 1 }
+      // Time and again: whether they meet is chance.
+      for (let round = 0; round < 10; round += 1) {
+        const owner = randomUUID()
+        await Promise.all([1, 2, 3, 4].map(() => endJob('completed', { owner })))
+        const claimed = await Promise.all([1, 2, 3, 4].map(() => claimOf(owner, rules)))
+        assert.equal(claimed.flat().length, 1)
+      }
     })
 
     test('another owner, another job and what is no id find nothing to list or replay', async () => {

@@ -113,6 +113,22 @@ function describeBroken(opened: () => OpenObjectStore): void {
     })
   }
 
+  test('a body that is no stream is told to return when its put fails', async () => {
+    const key = newObjectKey()
+    const returned = Promise.withResolvers<void>()
+    async function* endless() {
+      try {
+        for (;;) yield randomBytes(1000)
+      } finally {
+        returned.resolve()
+      }
+    }
+    const put = opened().store.put(key, endless(), plainOptions({ bytes: 5000, exact: true }))
+    await assert.rejects(put, { code: 'upload-malformed' })
+    await returned.promise
+    await assertNothingLeft(key)
+  })
+
   test('an abort before the start stores nothing', async () => {
     const key = newObjectKey()
     const reason = new Error('already over')

@@ -39,6 +39,29 @@ export function describeDeletion(stores: () => UpkeepStores): void {
     await jobs.create(newJob({ owner }))
   })
 
+  test('a key that went with its owner is not made again by what still names it; a new one of the owner is', async () => {
+    const { ownerDeletions, keys } = stores()
+    const owner = randomUUID()
+    const [live, revoked] = [keyOf(owner), keyOf(owner)]
+    await keys.ensure(live)
+    const { keyId } = await keys.create(revoked)
+    await keys.revoke(keyId)
+    await ownerDeletions.begin(owner)
+    const isGone = async () => {
+      for (const key of [live, revoked]) {
+        await keys.ensure(key)
+        assert.equal(await keys.findByHash(key.keyHash), undefined)
+      }
+      assert.deepEqual(await keys.list({ owner, after: undefined, limit: 10 }), [])
+    }
+    await isGone()
+    assert.equal(await ownerDeletions.end(owner, 0), true)
+    await isGone()
+    const fresh = keyOf(owner)
+    await keys.ensure(fresh)
+    assert.equal((await keys.findByHash(fresh.keyHash))?.owner, owner)
+  })
+
   test('a deletion is handed out to one at a time, and again until it has ended', async () => {
     const { ownerDeletions } = stores()
     const owner = randomUUID()

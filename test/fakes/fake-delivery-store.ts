@@ -75,6 +75,8 @@ function createStore(now: () => number): Omit<FakeDeliveryStore, 'setDown'> {
     record: async ({ deliveryId, lease }, outcome) => {
       const row = rows.get(deliveryId)
       if (row === undefined || row.lease !== lease) return undefined
+      // Replayed meanwhile, as `delivery-store.ts` has it.
+      if (row.tries === 0) return void write({ ...row, lease: null, nextTryMs: now() })
       return write({ ...row, lease: null, ...changesOf(row, outcome, now()) }).status
     },
     list: async (owner, jobId) =>
@@ -85,8 +87,11 @@ function createStore(now: () => number): Omit<FakeDeliveryStore, 'setDown'> {
     replay: async (owner, jobId, deliveryId) => {
       const row = rows.get(deliveryId)
       if (row === undefined || row.owner !== owner || row.jobId !== jobId) return undefined
-      const again = { status: 'pending', tries: 0, lease: null, deliveredAt: null } as const
-      return toDelivery(write({ ...row, ...again, nextTryMs: now(), giveUpMs: now() + DAY_MS }))
+      const isUnderWay = row.lease !== null && row.leasedUntilMs > now()
+      const lease = isUnderWay ? row.lease : null
+      const again = { status: 'pending', tries: 0, lease, deliveredAt: null } as const
+      const nextTryMs = isUnderWay ? row.leasedUntilMs : now()
+      return toDelivery(write({ ...row, ...again, nextTryMs, giveUpMs: now() + DAY_MS }))
     },
     oldestPendingAgeS: async () => {
       const ages = pending().map(({ giveUpMs }) => (now() - (giveUpMs - DAY_MS)) / 1000)

@@ -8,11 +8,14 @@ const MINUTE_MS = 60_000
 export interface FakeKeyStore extends KeyStore, Outage {
   /** What is kept, by the keys' hashes, for the twin of the store that looks at the same table. */
   readonly rows: Map<string, KeyRecord>
+  /** Hashes of keys that went with their owner. */
+  readonly ended: Set<string>
 }
 
 /** Keys in memory. `now` is the database's clock, in Unix milliseconds. */
 export function createFakeKeyStore({ now = Date.now }: { now?: () => number } = {}): FakeKeyStore {
   const keys = new Map<string, KeyRecord>()
+  const ended = new Set<string>()
   const isLive = ({ revokedAt, expiresAt }: KeyRecord) =>
     revokedAt === null && (expiresAt === null || expiresAt.getTime() > now())
   const find = (match: (entry: [string, KeyRecord]) => boolean) => [...keys].find(match)
@@ -29,7 +32,7 @@ export function createFakeKeyStore({ now = Date.now }: { now?: () => number } = 
     findByHash: async (keyHash) => findLive(keys.get(keyHash)),
     findById: async (keyId) => findLive(byId(keyId)?.[1]),
     ensure: async (key) => {
-      if (!keys.has(key.keyHash)) add(key)
+      if (!keys.has(key.keyHash) && !ended.has(key.keyHash)) add(key)
     },
     create: async (key) => add(key),
     list: async ({ owner, after, limit }) => {
@@ -59,7 +62,7 @@ export function createFakeKeyStore({ now = Date.now }: { now?: () => number } = 
     },
   }
   const toError = () => new AppError('database-unavailable', 'The database cannot be reached')
-  return { ...withOutage(store, Object.keys(store) as (keyof KeyStore)[], toError), rows: keys }
+  return { ...withOutage(store, Object.keys(store) as (keyof KeyStore)[], toError), rows: keys, ended }
 }
 
 function toApiKey({ keyId, owner, role, expiresAt }: KeyRecord): ApiKey {

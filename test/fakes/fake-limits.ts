@@ -47,12 +47,16 @@ export function createFakeLimits(
       charge(owner, 'bytes', bytes ?? 0)
       return tell(owner, requests === undefined || rules.requests.perS === 0 ? 'bytes' : 'requests', 0)
     },
-    async enter(owner, bytes): Promise<Entered> {
+    async enter(owner, { requests, bytes }): Promise<Entered> {
+      const lacking = missing(owner, 'requests', requests)
+      const refusal = { taken: tell(owner, 'requests', lacking) }
+      if (lacking > 0) return { ...refusal, refusedBy: 'requests', retryAfterS: waitS('requests', lacking) }
       const owed = missing(owner, 'bytes', 1)
-      if (owed > 0) return { refusedBy: 'bytes', retryAfterS: waitS('bytes', owed) }
+      if (owed > 0) return { ...refusal, refusedBy: 'bytes', retryAfterS: waitS('bytes', owed) }
       const held = places.get(owner) ?? 0
-      if (rules.maxUploads > 0 && held >= rules.maxUploads) return { refusedBy: 'uploads', retryAfterS: 2 }
+      if (rules.maxUploads > 0 && held >= rules.maxUploads) return { ...refusal, refusedBy: 'uploads', retryAfterS: 2 }
       places.set(owner, held + 1)
+      charge(owner, 'requests', requests)
       charge(owner, 'bytes', bytes)
       let left = false
       const leave = async (moreBytes = 0): Promise<void> => {
@@ -61,7 +65,7 @@ export function createFakeLimits(
         places.set(owner, (places.get(owner) ?? 1) - 1)
         charge(owner, 'bytes', moreBytes)
       }
-      return { lease: { leave } }
+      return { lease: { leave }, taken: tell(owner, 'requests', 0) }
     },
     async forget(owner) {
       for (const name of ['requests', 'bytes']) buckets.delete(`${name} ${owner}`)

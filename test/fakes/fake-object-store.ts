@@ -84,16 +84,18 @@ function isBefore(a: string, b: string): boolean {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0
 }
 
-async function readAll(body: Readable, { signal, size }: PutOptions): Promise<Buffer> {
-  const chunks: Buffer[] = []
+async function readAll(body: AsyncIterable<Buffer>, { signal, size }: PutOptions): Promise<Buffer> {
+  const chunks = body[Symbol.asyncIterator]()
+  const taken: Buffer[] = []
   let length = 0
   const aborted = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(signal.reason)
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
   const read = async () => {
-    for await (const chunk of body) {
-      chunks.push(chunk)
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+      const chunk = next.value
+      taken.push(chunk)
       length += chunk.length
       if (size !== undefined && length > size.bytes) throw malformed('more')
     }
@@ -102,11 +104,11 @@ async function readAll(body: Readable, { signal, size }: PutOptions): Promise<Bu
   try {
     await Promise.race([aborted, read()])
   } catch (error) {
-    body.on('error', () => {})
-    body.destroy()
+    if (body instanceof Readable) body.on('error', () => {}).destroy()
+    else void chunks.return?.()
     throw error
   }
-  return Buffer.concat(chunks)
+  return Buffer.concat(taken)
 }
 
 /** A bound is for a form: what is left after the streamed parts, and those are at least 8 MiB, may be missing. */

@@ -15,7 +15,7 @@ export interface FakeOwnerDeletionStore extends OwnerDeletionStore {
 export interface FakeOwnerTables {
   readonly jobs: Pick<FakeJobStore, 'rows'>
   readonly tokens: Pick<FakeTokenStore, 'rows'>
-  readonly keys: Pick<FakeKeyStore, 'rows'>
+  readonly keys: Pick<FakeKeyStore, 'rows' | 'ended'>
   readonly now?: () => number
 }
 
@@ -26,6 +26,12 @@ export function createFakeOwnerDeletionStore(tables: FakeOwnerTables): FakeOwner
   const ownJobs = (owner: string) => [...jobs.rows].filter(([, { job }]) => job.owner === owner)
   const ownTokens = (owner: string) => [...tokens.rows].filter(([, token]) => token.owner === owner)
   const ownKeys = (owner: string) => [...keys.rows].filter(([, key]) => key.owner === owner)
+  const endKeys = (owner: string): string[] =>
+    ownKeys(owner).map(([hash, { keyId }]) => {
+      keys.rows.delete(hash)
+      keys.ended.add(hash)
+      return keyId
+    })
   const assertOpen = (owner: string): void => {
     if (deletions.has(owner)) throw new AppError('owner-deleted', 'The data of this owner is being deleted')
   }
@@ -37,10 +43,9 @@ export function createFakeOwnerDeletionStore(tables: FakeOwnerTables): FakeOwner
       if (live.length > 0 && live.every((admin) => admin.owner === owner)) return 'last-admin'
       const { requestedMs } = deletions.get(owner) ?? { requestedMs: now() }
       deletions.set(owner, deletions.get(owner) ?? { requestedMs, dueMs: now() })
-      const ended = ownKeys(owner)
-      for (const [hash] of ended) keys.rows.delete(hash)
+      const keyIds = endKeys(owner)
       const counts = { jobs: ownJobs(owner).length, tokens: ownTokens(owner).length }
-      return { owner, requestedAt: new Date(requestedMs), keyIds: ended.map(([, { keyId }]) => keyId), ...counts }
+      return { owner, requestedAt: new Date(requestedMs), keyIds, ...counts }
     },
     claim: async ({ retryS, limit }) => {
       const due = [...deletions].filter(([, { dueMs }]) => dueMs <= now()).slice(0, limit)
@@ -52,7 +57,7 @@ export function createFakeOwnerDeletionStore(tables: FakeOwnerTables): FakeOwner
     },
     removeOthers: async (owner) => {
       for (const [key] of ownTokens(owner)) tokens.rows.delete(key)
-      for (const [hash] of ownKeys(owner)) keys.rows.delete(hash)
+      endKeys(owner)
     },
     end: async (owner, settleS) => {
       const deletion = deletions.get(owner)
@@ -83,7 +88,10 @@ export function createFakeOwnerDeletionStore(tables: FakeOwnerTables): FakeOwner
           assertOpen(key.owner)
           return make(key)
         }
-      return { ...store, create: guarded(store.create), ensure: guarded(store.ensure) }
+      const ensure: typeof store.ensure = async (key) => {
+        if (!keys.ended.has(key.keyHash)) await guarded(store.ensure)(key)
+      }
+      return { ...store, create: guarded(store.create), ensure }
     },
   }
 }

@@ -85,6 +85,7 @@ test('unfinished jobs are limited, and others are not held up by it', async () =
   )
   assert.equal(((await answers[2]!.json()) as { code: string }).code, 'too-many-jobs')
   assert.equal(answers[2]!.headers.get('retry-after'), '10')
+  for (const { headers } of answers) assert.equal(headers.get('ratelimit-limit'), '10')
 })
 
 test('requests are counted in RateLimit headers, refused with Retry-After, and public routes are free', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { after, test } from 'node:test'
 import { Redis } from 'ioredis'
 import { createRateLimits, type RateLimitsOptions } from '../../src/queues/rate-limits.ts'
@@ -33,7 +34,9 @@ test('the adapters of two processes share one bucket and one number of places', 
   const both = [openLimits({ prefix }), openLimits({ prefix })]
   const taken = await Promise.all(Array.from({ length: 100 }, (_, i) => both[i % 2]!.take('acme', { requests: 1 })))
   assert.equal(taken.filter(({ allowed }) => allowed).length, 50)
-  const entered = await Promise.all(Array.from({ length: 10 }, (_, i) => both[i % 2]!.enter('acme', 0)))
+  const entered = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => both[i % 2]!.enter('acme', { requests: 0, bytes: 0 })),
+  )
   assert.equal(entered.filter((one) => 'lease' in one).length, 2)
 })
 
@@ -53,23 +56,44 @@ test('all keys of an owner share one hash tag', async () => {
   const prefix = `test-${randomUUID()}`
   const limits = openLimits({ prefix })
   await limits.take('a{b', { requests: 1 })
-  leaseOf(await limits.enter('a{b', 10))
+  leaseOf(await limits.enter('a{b', { requests: 0, bytes: 10 }))
   const keys = (await admin.keys(`${prefix}*`)).map((key) => key.slice(prefix.length)).sort()
   assert.deepEqual(keys, [':limits:{a%7Bb}:bytes', ':limits:{a%7Bb}:requests', ':limits:{a%7Bb}:uploads'])
+})
+
+test('an upload whose size was known asks Redis once as it begins and once as it ends', async () => {
+  const prefix = `test-${randomUUID()}`
+  const limits = openLimits({ prefix })
+  await limits.take('acme', { requests: 1 })
+  const monitor = await admin.monitor()
+  const asked: string[] = []
+  const told = new EventEmitter()
+  monitor.on('monitor', (_time, [command = '', ...args]: string[], source: string) => {
+    if (source === 'lua' || !args.some((arg) => arg.startsWith(prefix))) return
+    asked.push(command.toLowerCase())
+    told.emit(command.toLowerCase())
+  })
+  const end = once(told, 'exists')
+  await leaseOf(await limits.enter('acme', { requests: 1, bytes: 100 })).leave()
+  // All that came before this is known when this is.
+  await Promise.all([admin.exists(prefix), end])
+  monitor.disconnect()
+  assert.deepEqual(asked, ['evalsha', 'zrem', 'exists'])
 })
 
 test('the places of a process that died are free again in time, those of one that lives are kept', async () => {
   const prefix = `test-${randomUUID()}`
   const [dead, alive] = [openLimits({ prefix, leaseTtlMs: 300 }), openLimits({ prefix, leaseTtlMs: 300 })]
-  leaseOf(await dead.enter('acme', 0))
-  const kept = leaseOf(await alive.enter('acme', 0))
+  leaseOf(await dead.enter('acme', { requests: 0, bytes: 0 }))
+  const kept = leaseOf(await alive.enter('acme', { requests: 0, bytes: 0 }))
   await dead.close()
-  let entered = await alive.enter('acme', 0)
-  while (!('lease' in entered)) entered = await alive.enter('acme', 0)
+  let entered = await alive.enter('acme', { requests: 0, bytes: 0 })
+  while (!('lease' in entered)) entered = await alive.enter('acme', { requests: 0, bytes: 0 })
   const renewed = Date.now() + 600
-  while (Date.now() < renewed) assert.ok(!('lease' in (await alive.enter('acme', 0))), 'a living place was given away')
+  while (Date.now() < renewed)
+    assert.ok(!('lease' in (await alive.enter('acme', { requests: 0, bytes: 0 }))), 'a living place was given away')
   await kept.leave()
-  leaseOf(await alive.enter('acme', 0))
+  leaseOf(await alive.enter('acme', { requests: 0, bytes: 0 }))
 })
 
 test('an outage refuses nobody, costs no time once known, is counted, logged once, and ends by itself', async () => {
@@ -81,7 +105,7 @@ test('an outage refuses nobody, costs no time once known, is counted, logged onc
   assert.deepEqual([first.allowed, first.limit], [true, 0])
   const began = performance.now()
   for (let i = 0; i < 100; i += 1) assert.equal((await limits.take('acme', { requests: 1 })).allowed, true)
-  const lease = leaseOf(await limits.enter('acme', 1e9))
+  const lease = leaseOf(await limits.enter('acme', { requests: 0, bytes: 1e9 }))
   assert.ok(performance.now() - began < 100, 'a known outage is not waited for')
   assert.equal(limits.metrics.counted('limits', { outcome: 'open' }), 102)
   await redis.start()

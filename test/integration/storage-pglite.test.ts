@@ -97,6 +97,7 @@ test('PGlite keeps its rows in its folder', async () => {
     '0005-uploads',
     '0006-retention',
     '0008-limits',
+    '0009-ended-keys',
   ])
   await createJobStore(first).create(job)
   await first.destroy()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { sql } from 'kysely'
+import type { StatusChange } from '../../src/ports.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { createJobStore } from '../../src/storage/job-store.ts'
 import { createKeyStore } from '../../src/storage/key-store.ts'
@@ -116,6 +117,26 @@ describe('jobs in PostgreSQL, from several processes at once', skip, () => {
     assert.equal(answer?.moved, false)
     assert.equal(answer?.job?.status, 'failed')
     assert.equal(await stores[1]!.findResult(jobId!), undefined)
+  })
+
+  test('a step that waited for another’s lock builds on the row as it then is, or is behind it', async () => {
+    const [jobId, other] = await makeJobs(2)
+    const stepBehind = async (first: StatusChange, second: StatusChange) => {
+      const { waiting } = await databases[0]!.transaction().execute(async (trx) => {
+        await createJobStore(trx).advance([first])
+        const waiting = stores[1]!.advance([second])
+        await untilBlocked(databases[2]!)
+        return { waiting }
+      })
+      return (await waiting)[0]
+    }
+    const ahead = await stepBehind(changeTo(jobId!, 'queued', { durationS: 2.41 }), changeTo(jobId!, 'forwarded'))
+    assert.deepEqual([ahead?.moved, ahead?.job?.status, ahead?.job?.durationS], [true, 'forwarded', 2.41])
+    const decided = changeTo(jobId!, 'failed', { from: 'forwarded' })
+    const overtaken = await stepBehind(changeTo(jobId!, 'analysing'), decided)
+    assert.deepEqual([overtaken?.moved, overtaken?.job?.status], [false, 'analysing'])
+    const late = await stepBehind(changeTo(other!, 'cancelled'), changeTo(other!, 'queued'))
+    assert.deepEqual([late?.moved, late?.job?.status], [false, 'cancelled'])
   })
 
   test('a stalled row is handed to one process only, and a row that is just moving to none', async () => {

@@ -157,6 +157,18 @@ test('the reconciler deletes an owner: nothing of theirs is left anywhere, and o
   assert.ok((await rowsWith(kept)).length > 0)
 })
 
+test('a restart brings the keys of a deleted owner not back; a new key of the owner does, with nothing of before', async () => {
+  const newKey = 'new-key-of-zoe'
+  const keys = `${ZOE}=${ZOE_KEY},${ZOE}=${newKey},acme=${TEST_KEY}`
+  const restarted = await startTestSystem(['api'], places, { ...env, BOOTSTRAP_API_KEYS: keys })
+  const jobsOf = (key: string) => getJson(`${restarted.url}/v1/jobs`, key)
+  assert.equal((await jobsOf(ZOE_KEY)).status, 401)
+  const { status, body } = await jobsOf(newKey)
+  assert.deepEqual([status, body.items], [200, []])
+  assert.equal((await jobsOf(TEST_KEY)).status, 200)
+  await restarted.stop()
+})
+
 async function isBeingDeleted(owner: string): Promise<boolean> {
   return !(await ports.ownerDeletions.end(owner, 1e6))
 }

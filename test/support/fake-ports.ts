@@ -6,6 +6,7 @@ import { recordingKey } from '../../src/domain/object-keys.ts'
 import { inspectHead } from '../../src/media/inspect-head.ts'
 import { sniffAudio } from '../../src/media/sniff.ts'
 import type { Metrics, NewJob, Ports } from '../../src/ports.ts'
+import { createMemoryBudget } from '../../src/storage/memory-budget.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { createFakeAnalyser } from '../fakes/fake-analyser.ts'
@@ -67,6 +68,7 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     analyser: createFakeAnalyser(),
     formatter: createFakeFormatter(),
     referenceChecker: { check: async (kind, bytes) => checkReferenceText(kind, bytes) },
+    memory: createMemoryBudget(16 * 1024 ** 2),
     sniff: sniffAudio,
     inspectHead,
     metrics: createCountingMetrics(),

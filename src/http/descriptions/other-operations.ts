@@ -79,6 +79,8 @@ export const OTHER_OPERATIONS: Readonly<Record<string, Operation>> = {
     id: 'deleteOwner',
     tag: 'admin',
     summary: 'Delete everything of an owner',
+    description:
+      'The owner’s keys end at once and for good: `BOOTSTRAP_API_KEYS` does not bring them back at the next start. A new key does bring the owner back, with nothing of before.',
     problems: ['last-admin-key', 'storage-unavailable'],
   },
   'GET /livez': {

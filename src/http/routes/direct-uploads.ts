@@ -15,7 +15,7 @@ import {
   toOfferedView,
 } from '../direct-upload-schemas.ts'
 import { toJobView } from '../job-view.ts'
-import { openUploadLimits } from '../limits.ts'
+import { registerUploadLimits } from '../limits.ts'
 import { jobParamsSchema, jobSchema, parseUploadFields } from '../schemas.ts'
 import { currentCursor, findOwnJob, idempotencyKeyOf, traceparentOf } from './jobs.ts'
 
@@ -25,28 +25,9 @@ const DEFAULT_TIMEOUT_S = 3600
 export async function directUploadRoutes(app: App, deps: AppDependencies): Promise<void> {
   const { ports } = deps
   const params = jobParamsSchema
-  const { directUploadTimeoutS = DEFAULT_TIMEOUT_S } = deps
-  const offerLimits = { ...deps.limits, directUploadTimeoutS }
   const complete = createCompletion(deps)
-  const admission = openUploadLimits(deps)
 
-  const newSchema = { body: newUploadSchema, response: { 201: offeredUploadSchema } }
-  app.post('/v1/uploads', { schema: newSchema }, async (request, reply) => {
-    const upload = toUploadRequest(request, request.body, deps)
-    const lease = await admission.admit(request, upload.owner)
-    try {
-      const offered = await offerUpload(ports, offerLimits, upload)
-      if (offered.replayed) reply.header('idempotency-replayed', 'true')
-      const { jobId } = offered.job
-      return reply
-        .code(201)
-        .header('location', `/v1/jobs/${jobId}`)
-        .header('cache-control', 'no-store')
-        .send(toOfferedView(offered))
-    } finally {
-      void lease.leave()
-    }
-  })
+  await app.register(offerRoute, deps)
 
   const resumeSchema = { params, body: resumeUploadSchema, response: { 200: offeredUploadSchema } }
   app.post('/v1/uploads/:job_id/urls', { schema: resumeSchema }, async (request, reply) => {
@@ -70,6 +51,25 @@ export async function directUploadRoutes(app: App, deps: AppDependencies): Promi
   })
 }
 
+/** Its announcement is an upload like any other while it is made. */
+async function offerRoute(app: App, deps: AppDependencies): Promise<void> {
+  const { ports, directUploadTimeoutS = DEFAULT_TIMEOUT_S } = deps
+  const limits = { ...deps.limits, directUploadTimeoutS }
+  registerUploadLimits(app, deps)
+
+  const schema = { body: newUploadSchema, response: { 201: offeredUploadSchema } }
+  app.post('/v1/uploads', { schema }, async (request, reply) => {
+    const offered = await offerUpload(ports, limits, toUploadRequest(request, request.body, deps))
+    if (offered.replayed) reply.header('idempotency-replayed', 'true')
+    const { jobId } = offered.job
+    return reply
+      .code(201)
+      .header('location', `/v1/jobs/${jobId}`)
+      .header('cache-control', 'no-store')
+      .send(toOfferedView(offered))
+  })
+}
+
 type GivenParts = readonly { readonly part_number: number; readonly etag: string }[]
 
 /**
@@ -80,7 +80,9 @@ function createCompletion({ ports, limits }: AppDependencies) {
   const underWay = new Map<string, Promise<Job>>()
   const complete = async (job: Job, parts: GivenParts): Promise<Job> => {
     const sizeBytes = (await ports.uploadFacts.find(job.jobId))?.sizeBytes ?? 0
-    const entered = await ports.limits.enter(job.owner, job.status === 'uploading' ? sizeBytes : 0)
+    const bytes = job.status === 'uploading' ? sizeBytes : 0
+    // How many bytes it is for, its row says: the request was taken before.
+    const entered = await ports.limits.enter(job.owner, { requests: 0, bytes })
     if ('refusedBy' in entered) {
       const { refusedBy, retryAfterS } = entered
       const code = refusedBy === 'uploads' ? 'too-many-uploads' : 'rate-limited'

@@ -34,9 +34,7 @@ export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> 
 
 /** These routes read the body themselves: no other content type is parsed for them. */
 async function uploadRoutes(app: App, deps: AppDependencies): Promise<void> {
-  // Before the limits: what is refused for what it announces is not charged.
-  app.addHook('onRequest', async (request) => refuseAnnounced(request, deps.limits.maxUploadBytes))
-  registerUploadLimits(app, deps)
+  registerUploadLimits(app, deps, (request) => checkAnnounced(request, deps.limits.maxUploadBytes))
   app.removeAllContentTypeParsers()
   await app.register(multipart, { limits: MULTIPART_LIMITS })
   app.addContentTypeParser(RAW_TYPES, (_request, payload, done) => done(null, payload))
@@ -93,16 +91,7 @@ export async function currentCursor({ ports }: AppDependencies, owner: string): 
   }
 }
 
-/** Answered before the body is asked for: whoever sent `Expect: 100-continue` need not send it at all. */
-function refuseAnnounced(request: FastifyRequest, maxUploadBytes: number): void {
-  try {
-    checkAnnounced(request, maxUploadBytes)
-  } catch (error) {
-    drain(request)
-    throw error
-  }
-}
-
+/** Looked at before the body is asked for: whoever sent `Expect: 100-continue` need not send it at all. */
 function checkAnnounced({ headers }: FastifyRequest, maxUploadBytes: number): void {
   const type = headers['content-type'] ?? ''
   const isMultipart = /^multipart\/form-data/i.test(type)

@@ -45,6 +45,16 @@ function uploadOf(body: Readable, fields: Partial<Upload> = {}): Upload {
 
 const bodyOf = (...chunks: Buffer[]): Readable => Readable.from(chunks, { objectMode: false })
 
+/** Does something when the first chunk has passed. */
+async function* afterFirst(source: AsyncIterable<Buffer>, act: () => unknown): AsyncGenerator<Buffer> {
+  let passed = false
+  for await (const chunk of source) {
+    yield chunk
+    if (!passed) act()
+    passed = true
+  }
+}
+
 /** Does something to the row in the moment before it becomes `stored`. */
 function beforeStored(ports: FakePorts, intervene: (change: StatusChange) => Promise<unknown>): FakePorts {
   const advance: typeof ports.jobs.advance = async (changes) => {
@@ -128,8 +138,8 @@ test('an upload whose signal aborts half-way leaves no object and a row failed w
   const body = new PassThrough()
   body.write(WAV.subarray(0, 1000))
   const put: typeof ports.objects.put = (key, source, options) => {
-    source.once('data', () => leaving.abort(new AppError('upload-aborted', 'The client went')))
-    return ports.objects.put(key, source, options)
+    const leave = () => leaving.abort(new AppError('upload-aborted', 'The client went'))
+    return ports.objects.put(key, afterFirst(source, leave), options)
   }
   const accepting = acceptUpload(
     { ...ports, objects: { ...ports.objects, put } },
@@ -165,8 +175,8 @@ test('an error that nobody foresaw is internal, not a broken upload of the clien
   body.write(WAV.subarray(0, 1000))
   const { ports } = upload
   const put: typeof ports.objects.put = (key, source, options) => {
-    source.once('data', () => body.destroy(new TypeError('a mistake of ours')))
-    return ports.objects.put(key, source, options)
+    const fail = () => body.destroy(new TypeError('a mistake of ours'))
+    return ports.objects.put(key, afterFirst(source, fail), options)
   }
   const accepting = acceptUpload({ ...ports, objects: { ...ports.objects, put } }, LIMITS, uploadOf(body), NEVER)
   await assert.rejects(accepting, { code: 'internal' })

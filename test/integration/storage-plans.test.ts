@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { sql } from 'kysely'
+import { openDatabase } from '../../src/storage/database.ts'
+import { createJobStore } from '../../src/storage/job-store.ts'
+import { migrateDatabase } from '../../src/storage/migrate.ts'
+import { changeTo, newJob } from '../contracts/job-store-suite.ts'
+import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
+
+const url = skipWithoutPostgres === false ? (await createTestDatabase()).url : 'postgres://nowhere'
+
+/** The server makes a plan for the values of each of the first five executions, whatever they cost, and then compares. */
+const PLANNED_ANYWAY = 5
+const EXECUTIONS = 20
+
+describe('statements on the way of an upload', { skip: skipWithoutPostgres }, () => {
+  // One connection: prepared statements, and what the server counts of them, are the connection's own.
+  const db = openDatabase({ url, poolSize: 1 })
+  after(() => db.destroy())
+
+  test('are planned once, not at each execution', async () => {
+    await migrateDatabase(db)
+    const store = createJobStore(db)
+    for (let i = 0; i < EXECUTIONS; i += 1) {
+      const { jobId } = await store.create(newJob())
+      await store.advance([changeTo(jobId, 'stored', { sizeBytes: 1000, durationS: 3 })])
+      await store.advance([changeTo(jobId, 'queued')])
+      await store.advance([changeTo(jobId, 'completed')])
+      await store.find(jobId)
+    }
+    const { rows } = await sql<{ statement: string; generic: number; custom: number }>`
+      select statement, generic_plans::integer as generic, custom_plans::integer as custom
+      from pg_prepared_statements where generic_plans + custom_plans >= ${EXECUTIONS}::integer`.execute(db)
+    assert.deepEqual(
+      rows.map(({ statement }) => /insert into jobs|with moved|update jobs|select/.exec(statement)?.[0]).sort(),
+      ['insert into jobs', 'select', 'update jobs', 'with moved'],
+    )
+    for (const { statement, custom } of rows) assert.equal(custom, PLANNED_ANYWAY, statement)
+  })
+})
