@@ -4,7 +4,8 @@
  * is held whole, which for a small one is also what the SDK's own helper for streams does, and the fastest.
  */
 import { randomUUID } from 'node:crypto'
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { S3Client } from '@aws-sdk/client-s3'
+import { Upload } from '@aws-sdk/lib-storage'
 import multipart from '@fastify/multipart'
 import Fastify from 'fastify'
 
@@ -17,8 +18,9 @@ app.post('/v1/jobs', async (request, reply) => {
   const part = await request.file()
   if (part === undefined) return reply.code(400).send()
   const key = `bare/${randomUUID()}.wav`
-  const Body = await part.toBuffer()
-  await s3.send(new PutObjectCommand({ Bucket: S3_BUCKET, Key: key, Body, ContentType: part.mimetype }))
+
+  const params = { Bucket: S3_BUCKET, Key: key, Body: part.file, ContentType: part.mimetype }
+  await new Upload({ client: s3, params }).done()
   return reply.code(202).send({ key })
 })
 

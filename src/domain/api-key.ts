@@ -1,5 +1,5 @@
 /** API keys: the text that a client sends, and what is kept of it. */
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 export type Role = 'user' | 'admin'
 export const ROLES_OF_KEYS = ['user', 'admin'] as const satisfies readonly Role[]
@@ -19,5 +19,5 @@ export function createKeyText(random: Uint8Array = randomBytes(32)): string {
 
 /** SHA-256 in hex: the only thing that is stored of a key, and what it is found by. */
 export function hashKey(key: string): string {
-  return createHash('sha256').update(key).digest('hex')
+  return hash('sha256', key)
 }

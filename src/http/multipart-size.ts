@@ -25,11 +25,12 @@ export function createSizeTap(raw: IncomingMessage): SizeTap {
   const boundary = /boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(raw.headers['content-type'] ?? '')
   const name = boundary?.[1] ?? boundary?.[2]
   const chunks: Buffer[] = []
-  let seen = 0
+  let kept = 0
+  // What comes before the parser is asked for the file may be much more than its head.
   const collect = (chunk: Buffer): void => {
-    seen += chunk.length
-    if (seen <= MOST_HEAD_BYTES + chunk.length) chunks.push(chunk)
-    else chunks.length = 0
+    if (kept >= MOST_HEAD_BYTES) return
+    chunks.push(chunk)
+    kept += chunk.length
   }
   raw.on('data', collect)
   return {

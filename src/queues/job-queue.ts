@@ -5,6 +5,7 @@
  */
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { createBatcher } from '../domain/batcher.ts'
 import { toAppError } from '../domain/errors.ts'
 import type { Priority } from '../domain/job.ts'
 import type { JobQueue, Log, QueuedJob } from '../ports.ts'
@@ -19,6 +20,8 @@ export interface JobQueueOptions extends JobWorkerOptions {
 /** Lower goes first. Never 0: BullMQ keeps those in another list. */
 const PRIORITY: Readonly<Record<Priority, number>> = { high: 1, normal: 2, low: 3 }
 const BULK_SIZE = 500
+/** Uploads that end at about the same time share a round trip; one alone does not wait. */
+const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 5 }
 /** BullMQ writes an event per step of a job; nobody here reads them. */
 const EVENTS_KEPT = 10
 
@@ -52,12 +55,23 @@ export function createJobQueue(options: JobQueueOptions): JobQueue & { close(): 
     }
   }
 
+  const addBulk = async (entries: readonly QueuedJob[]): Promise<void> => {
+    const bulk = entries.map((entry) => toBullJob(entry))
+    await tryWith(() => queue.addBulk(bulk))
+  }
+  const addOne = createBatcher<QueuedJob, void>({
+    ...BATCH,
+    run: async (entries) => {
+      await addBulk(entries)
+      return Array(entries.length).fill(undefined)
+    },
+  })
+
   return {
     async add(entries) {
-      for (let i = 0; i < entries.length; i += BULK_SIZE) {
-        const bulk = entries.slice(i, i + BULK_SIZE).map((entry) => toBullJob(entry))
-        await tryWith(() => queue.addBulk(bulk))
-      }
+      const [only, ...others] = entries
+      if (only !== undefined && others.length === 0) return addOne(only)
+      for (let i = 0; i < entries.length; i += BULK_SIZE) await addBulk(entries.slice(i, i + BULK_SIZE))
     },
     consume: (handler, consumeOptions) => consumeJobs(options, handler, consumeOptions),
     async remove(jobId, attempt) {

@@ -17,6 +17,7 @@ import type { ObjectSize } from '../ports/object-store.ts'
 import type { SniffedAudio } from '../ports/sniff.ts'
 import type { Ports } from '../ports.ts'
 import { type Announcement, announceLater, createProgressReporter } from './announce-upload.ts'
+import { currentCursor } from './current-cursor.ts'
 import type { Pace } from './pace.ts'
 import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
 import { replayUpload } from './replay-upload.ts'
@@ -47,6 +48,8 @@ export interface UploadLimits {
 
 export interface AcceptedUpload {
   readonly job: Job
+  /** Where the owner's log was before the job was handed on: whoever follows from here misses nothing. */
+  readonly cursor: string | null
   /** The job of an earlier request with this idempotency key. */
   readonly replayed: boolean
 }
@@ -103,7 +106,10 @@ async function receive(
   const { audio } = recording
   const jobId = createUuidV7(Date.now())
   const job = await createRow(ports, limits, { ...fields, jobId }, audio)
-  if (job.jobId !== jobId) return { job: await replayUpload(ports, job, upload, recording), replayed: true }
+  if (job.jobId !== jobId) {
+    const replayed = await replayUpload(ports, job, upload, recording)
+    return { job: replayed, cursor: await currentCursor(ports, job.owner), replayed: true }
+  }
   const announcement = announceLater(ports, job)
   const report = createProgressReporter(ports, job, size?.bytes)
   const unwatch = watchRow(ports, job, ending)
@@ -116,7 +122,7 @@ async function receive(
     unwatch()
   }
   try {
-    return { job: await finish(ports, job, recording, announcement), replayed: false }
+    return { ...(await finish(ports, job, recording, announcement)), replayed: false }
   } finally {
     announcement.cancel()
   }
@@ -155,15 +161,18 @@ async function finish(
   job: Job,
   recording: IncomingRecording,
   announcement: Announcement,
-): Promise<Job> {
+): Promise<Pick<AcceptedUpload, 'job' | 'cursor'>> {
   const { jobId, attempt } = job
   const { durationS, ...totals } = recording.totals()
   const known = durationS === null ? totals : { ...totals, durationS }
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...known }])
   if (advanced?.job !== undefined && !endedUnstored(advanced.job)) {
     ports.metrics.count('uploads', { outcome: 'stored' })
-    await announcement.publish(advanced.job)
-    return advanced.job
+    // Asked together, so that both travel together.
+    const published = announcement.publish(advanced.job)
+    const cursor = await currentCursor(ports, job.owner)
+    await published
+    return { job: advanced.job, cursor }
   }
   await ports.objects.delete(job.objectKey)
   throw whyEnded(advanced?.job ?? job)

@@ -7,7 +7,7 @@ import { toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Advanced, JobStore, StatusChange } from '../ports.ts'
 
-const BATCH = { maxSize: 100, maxInFlight: 4 }
+const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 5 }
 
 /** The same store, whose `find` and single `advance` calls of concurrent callers share statements. */
 export function createGatheringJobStore(store: JobStore): JobStore {

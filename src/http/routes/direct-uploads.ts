@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import { AppError } from '../../domain/errors.ts'
 import type { Job } from '../../domain/job.ts'
 import { abortUpload, completeUpload } from '../../services/complete-upload.ts'
+import { currentCursor } from '../../services/current-cursor.ts'
 import { dispatchJob } from '../../services/dispatch-job.ts'
 import { offerUpload, resumeUpload, type UploadRequest } from '../../services/offer-upload.ts'
 import { ownerOf } from '../auth.ts'
@@ -17,7 +18,7 @@ import {
 import { toJobView } from '../job-view.ts'
 import { registerUploadLimits } from '../limits.ts'
 import { jobParamsSchema, jobSchema, parseUploadFields } from '../schemas.ts'
-import { currentCursor, findOwnJob, idempotencyKeyOf, traceparentOf } from './jobs.ts'
+import { findOwnJob, idempotencyKeyOf, traceparentOf } from './jobs.ts'
 
 const DEFAULT_TIMEOUT_S = 3600
 
@@ -40,7 +41,7 @@ export async function directUploadRoutes(app: App, deps: AppDependencies): Promi
   app.post('/v1/uploads/:job_id/complete', { schema: completeSchema }, async (request, reply) => {
     const owner = ownerOf(request)
     const job = await findOwnJob(deps, owner, request.params.job_id)
-    const cursor = await currentCursor(deps, owner)
+    const cursor = await currentCursor(deps.ports, owner)
     const done = await complete(job, request.body?.parts ?? [])
     return reply.code(202).header('location', `/v1/jobs/${job.jobId}`).send(toJobView(done, cursor))
   })

@@ -1,9 +1,9 @@
 import multipart from '@fastify/multipart'
 import type { FastifyRequest } from 'fastify'
-import { formatCursor } from '../../domain/cursor.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Job } from '../../domain/job.ts'
 import { acceptUpload } from '../../services/accept-upload.ts'
+import { currentCursor } from '../../services/current-cursor.ts'
 import { dispatchJob } from '../../services/dispatch-job.ts'
 import { tooLarge } from '../../services/read-recording.ts'
 import { ownerOf } from '../auth.ts'
@@ -26,7 +26,7 @@ export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> 
     { schema: { params: jobParamsSchema, response: { 200: jobSchema } } },
     async (request) => {
       const owner = ownerOf(request)
-      const cursor = await currentCursor(deps, owner)
+      const cursor = await currentCursor(deps.ports, owner)
       return toJobView(await findOwnJob(deps, owner, request.params.job_id), cursor)
     },
   )
@@ -62,9 +62,7 @@ async function upload(deps: AppDependencies, request: FastifyRequest, tokenId: s
     const { fields, ...body } = await openUpload(request, { signal, pace }, deps.callbackRules)
     const context = { owner, idempotencyKey, pace, traceparent: traceparentOf(request) }
     const input = { ...fields, ...body, ...context, tokenId: tokenId ?? fields.tokenId }
-    const { job, replayed } = await acceptUpload(ports, limits, input, signal)
-    // Read before the job is handed over, so that whoever follows from here misses nothing.
-    const cursor = await currentCursor(deps, owner)
+    const { job, cursor, replayed } = await acceptUpload(ports, limits, input, signal)
     return { job: replayed ? job : await dispatchJob(ports, job), cursor, replayed }
   } catch (error) {
     drain(request)
@@ -79,16 +77,6 @@ export async function findOwnJob({ ports }: AppDependencies, owner: string, jobI
   const job = await ports.jobs.find(jobId.toLowerCase())
   if (job?.owner !== owner) throw new AppError('job-not-found', `There is no job ${jobId}`)
   return job
-}
-
-/** Where the owner's log is now; null while it cannot be reached. */
-export async function currentCursor({ ports }: AppDependencies, owner: string): Promise<string | null> {
-  try {
-    return formatCursor(await ports.progress.head(owner))
-  } catch (error) {
-    ports.log.debug({ err: error }, 'no event cursor')
-    return null
-  }
 }
 
 /** Looked at before the body is asked for: whoever sent `Expect: 100-continue` need not send it at all. */

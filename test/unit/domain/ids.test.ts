@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createUuidV7, isUuid } from '../../../src/domain/ids.ts'
 
 test('a UUID v7 carries its time, version and variant', () => {
-  const id = createUuidV7(0x017f22e279b0, new Uint8Array(10).fill(0xff))
+  const id = createUuidV7(0x017f22e279b0, 'ffffffff-ffff-4fff-bfff-ffffffffffff')
   assert.equal(id, '017f22e2-79b0-7fff-bfff-ffffffffffff')
   assert.ok(isUuid(id))
 })
