@@ -1,7 +1,7 @@
 /**
  * Runs one entry of the project on a machine that may have nothing but an old Node and npm:
  *
- *     node scripts/launch.mjs [--with redis,ffmpeg] [--quiet] <entry> [args…]
+ *     node scripts/launch.mjs [--with redis,ffmpeg] [--quiet] [--node <option of Node>] <entry> [args…]
  *
  * It sees to the project's Node, its packages and the named system tools, each only when missing, then runs the entry.
  * Plain JavaScript without dependencies, because the Node that starts it may be older than the project's.
@@ -19,11 +19,12 @@ import { ensureTool, isTool } from './setup/tools.mjs'
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 
 function parseArguments(argv) {
-  const options = { tools: [], quiet: false, entry: undefined, args: [] }
+  const options = { tools: [], quiet: false, nodeOptions: [], entry: undefined, args: [] }
   const rest = [...argv]
   while (rest[0]?.startsWith('--')) {
     const flag = rest.shift()
     if (flag === '--quiet') options.quiet = true
+    else if (flag === '--node') options.nodeOptions.push(rest.shift() ?? '')
     else if (flag === '--with') options.tools = (rest.shift() ?? '').split(',').filter(Boolean)
     else return undefined
   }
@@ -60,7 +61,7 @@ function start(node, argv) {
 
 const options = parseArguments(process.argv.slice(2))
 if (options === undefined) {
-  say('usage: node scripts/launch.mjs [--with redis,ffmpeg] [--quiet] <entry> [args…]')
+  say('usage: node scripts/launch.mjs [--with redis,ffmpeg] [--quiet] [--node <option>] <entry> [args…]')
   process.exit(1)
 }
 const node = await setUp(options).catch((error) => {
@@ -68,4 +69,4 @@ const node = await setUp(options).catch((error) => {
   say(error.message)
   process.exit(1)
 })
-start(node, [resolve(root, options.entry), ...options.args])
+start(node, [...options.nodeOptions, resolve(root, options.entry), ...options.args])

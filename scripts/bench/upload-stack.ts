@@ -1,4 +1,5 @@
 /** Everything an upload needs, each in a process of its own: PostgreSQL, Redis, S3, and the API alone, without workers. */
+import { readFileSync } from 'node:fs'
 import { loadConfig } from '../../src/config.ts'
 import { startRedisServer } from '../../src/embedded/redis-server.ts'
 import { openResources } from '../../src/resources.ts'
@@ -54,7 +55,7 @@ export async function startUploadStack(): Promise<UploadStack | string> {
       s3,
       sink,
       startApi: (objects, env = {}) =>
-        start(['src/server.ts', 'api'], {
+        start(apiCommand(), {
           ...stores,
           AWS_ENDPOINT_URL: objects.url,
           PORT: '0',
@@ -82,6 +83,12 @@ async function prepare(url: string, redisUrl: string, awsEndpointUrl: string): P
   } finally {
     await resources.close()
   }
+}
+
+/** As `npm run api` starts it, with its options of Node. */
+function apiCommand(): string[] {
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return scripts.api.split(' ').slice(1)
 }
 
 function bootstrapKeys(): string {

@@ -3,8 +3,8 @@
  * process's budget before its first byte is read (invariant 7), and goes back when nobody needs the bytes any more.
  */
 import type { Readable } from 'node:stream'
-import { AppError } from '../domain/errors.ts'
-import type { Memory } from '../ports/memory.ts'
+import type { AppError } from '../domain/errors.ts'
+import type { HeldMemory } from '../ports/memory.ts'
 import type { Ports } from '../ports.ts'
 import { ANY_PACE, type Pace } from './pace.ts'
 
@@ -15,13 +15,10 @@ export interface WholeRules {
   /** Ends the waiting for memory; whoever aborts it destroys the body. */
   readonly signal: AbortSignal
   readonly pace?: Pace
-  /** How long the memory may take to be filled while others wait for some (20 s). */
-  readonly holdMs?: number
 }
 
 /** In steps, so that a buffer fits the next body too. */
 const STEP_BYTES = 64 * 1024
-const HOLD_MS = 20_000
 
 /**
  * Calls `use` with all of the body's bytes, which are its own until it is done, and answers what it does.
@@ -38,7 +35,7 @@ export async function withWhole<T>(
   const held = await memory.take(Math.ceil(Math.max(1, rules.maxBytes) / STEP_BYTES) * STEP_BYTES, rules.signal)
   let reusable = false
   try {
-    const answer = await use(await fill(memory, body, held.buffer, rules))
+    const answer = await use(await fill(held, body, rules))
     reusable = true
     return answer
   } finally {
@@ -47,9 +44,9 @@ export async function withWhole<T>(
   }
 }
 
-async function fill(memory: Memory, body: Readable, buffer: Buffer, rules: WholeRules): Promise<Buffer> {
-  const { pace = ANY_PACE, maxBytes, holdMs = HOLD_MS } = rules
-  const unwatch = watchFilling(memory, body, holdMs)
+async function fill({ buffer, whileFilling }: HeldMemory, body: Readable, rules: WholeRules): Promise<Buffer> {
+  const { pace = ANY_PACE, maxBytes } = rules
+  const unwatch = whileFilling((error) => body.destroy(error))
   let filled = 0
   try {
     pace.waiting()
@@ -64,15 +61,4 @@ async function fill(memory: Memory, body: Readable, buffer: Buffer, rules: Whole
     pace.received(0)
     unwatch()
   }
-}
-
-/** Else a few senders that are slow, but not too slow for their pace, would hold up everybody. */
-function watchFilling(memory: Memory, body: Readable, holdMs: number): () => void {
-  const takenMs = performance.now()
-  const timer = setInterval(() => {
-    if (memory.waiting === 0 || performance.now() - takenMs < holdMs) return
-    const detail = 'Others wait for the memory that this upload holds. Send it again, faster.'
-    body.destroy(new AppError('upload-too-slow', detail))
-  }, holdMs / 10)
-  return () => clearInterval(timer)
 }

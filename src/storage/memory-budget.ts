@@ -1,21 +1,17 @@
 /**
  * One ceiling for all buffered bytes of a process. Memory is taken before the first byte is read into it, strictly
  * first come first served: a large request at the head is not overtaken, so it cannot starve; who waits holds nothing,
- * so no two can wait for each other.
+ * so no two can wait for each other. Who fills what it has taken too slowly may go on only while nobody waits.
  */
-export interface Lease {
+import { AppError } from '../domain/errors.ts'
+import type { HeldMemory, Memory } from '../ports/memory.ts'
+
+export interface Lease extends HeldMemory {
   /** What was asked for, cut to the total. */
   readonly bytes: number
-  /** Memory of that size, made on first use; may hold old bytes, so only what was written to it may be read. */
-  readonly buffer: Buffer
-  /**
-   * Gives the memory back; a repeat does nothing. `reusable` says that nobody reads or writes the buffer any more:
-   * only then is it handed out again.
-   */
-  release(options?: { readonly reusable: boolean }): void
 }
 
-export interface MemoryBudget {
+export interface MemoryBudget extends Memory {
   readonly totalBytes: number
   /** Bytes held now; never more than the total. */
   readonly usedBytes: number
@@ -25,12 +21,15 @@ export interface MemoryBudget {
   take(bytes: number, signal: AbortSignal): Promise<Lease>
 }
 
+/** How long a buffer may take to be filled while others wait. */
+const HOLD_MS = 20_000
+
 interface Waiter {
   readonly bytes: number
   readonly grant: (buffer: Buffer | undefined) => void
 }
 
-export function createMemoryBudget(totalBytes: number): MemoryBudget {
+export function createMemoryBudget(totalBytes: number, { holdMs = HOLD_MS } = {}): MemoryBudget {
   const queue: Waiter[] = []
   const pool = createBufferPool()
   let usedBytes = 0
@@ -43,23 +42,11 @@ export function createMemoryBudget(totalBytes: number): MemoryBudget {
     }
     pool.shrinkTo(totalBytes - usedBytes)
   }
-  const createLease = (bytes: number, idle: Buffer | undefined): Lease => {
-    let buffer = idle
-    let released = false
-    return {
-      bytes,
-      get buffer() {
-        buffer ??= Buffer.allocUnsafeSlow(bytes)
-        return buffer
-      },
-      release: ({ reusable } = { reusable: false }) => {
-        if (released) return
-        released = true
-        usedBytes -= bytes
-        if (reusable && buffer !== undefined) pool.give(buffer)
-        serve()
-      },
-    }
+  const watch = (onHeldUp: (error: AppError) => void) => watchFilling(holdMs, () => queue.length > 0, onHeldUp)
+  const giveBack = (bytes: number, reusable: Buffer | undefined): void => {
+    usedBytes -= bytes
+    if (reusable !== undefined) pool.give(reusable)
+    serve()
   }
   return {
     totalBytes,
@@ -87,9 +74,49 @@ export function createMemoryBudget(totalBytes: number): MemoryBudget {
         queue.push(waiter)
         serve()
       })
-      return createLease(bytes, idle)
+      return createLease(bytes, idle, { watch, giveBack })
     },
   }
+}
+
+interface LeaseRules {
+  readonly watch: HeldMemory['whileFilling']
+  readonly giveBack: (bytes: number, reusable: Buffer | undefined) => void
+}
+
+function createLease(bytes: number, idle: Buffer | undefined, { watch, giveBack }: LeaseRules): Lease {
+  let buffer = idle
+  let released = false
+  let unwatch = (): void => {}
+  return {
+    bytes,
+    whileFilling: (onHeldUp) => {
+      unwatch = watch(onHeldUp)
+      return unwatch
+    },
+    get buffer() {
+      buffer ??= Buffer.allocUnsafeSlow(bytes)
+      return buffer
+    },
+    release: ({ reusable } = { reusable: false }) => {
+      if (released) return
+      released = true
+      unwatch()
+      giveBack(bytes, reusable ? buffer : undefined)
+    },
+  }
+}
+
+function watchFilling(holdMs: number, othersWait: () => boolean, onHeldUp: (error: AppError) => void): () => void {
+  const beganMs = performance.now()
+  const timer = setInterval(() => {
+    if (!othersWait() || performance.now() - beganMs < holdMs) return
+    clearInterval(timer)
+    onHeldUp(
+      new AppError('upload-too-slow', 'Others wait for the memory that this upload holds. Send it again, faster.'),
+    )
+  }, holdMs / 10)
+  return () => clearInterval(timer)
 }
 
 /** Buffers of a few sizes, used again so that large allocations do not fragment memory. Kept within what is unused. */

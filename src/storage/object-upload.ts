@@ -14,7 +14,7 @@
  * So a key is for one upload only, never for one that is kept already.
  */
 import { finished, Readable } from 'node:stream'
-import { AppError } from '../domain/errors.ts'
+import type { AppError } from '../domain/errors.ts'
 import type { PutOptions } from '../ports/object-store.ts'
 import type { Lease, MemoryBudget } from './memory-budget.ts'
 import type { MultipartUploads } from './object-multipart.ts'
@@ -29,8 +29,6 @@ export const WHOLE_BYTES = 8 * MIB
 export const UNKNOWN_PART_BYTES = 5 * MIB
 /** S3 takes this many parts. */
 const MAX_PARTS = 10_000
-/** How long a buffer may take to be filled while others wait. */
-const HOLD_MS = 20_000
 /** What may come after a file that is the last part of its form: the closing boundary and what little clients add. */
 const FORM_END_BYTES = 64 * 1024
 const BUFFER_STEP_BYTES = 64 * 1024
@@ -143,11 +141,10 @@ async function sendBound(upload: Upload, reader: ByteReader, bound: number): Pro
 
 /** The rest of a body that has at most so many bytes. */
 async function putBuffered(upload: Upload, reader: ByteReader, bound: number): Promise<void> {
-  await withBuffer(upload, bound, async (buffer) => {
-    const filled = await fillInTime(upload, reader, buffer)
+  await withFilled(upload, reader, bound, async (bytes) => {
     if (!(await reader.isAtEnd())) throw longerThanAnnounced()
-    if (upload.uploadId === undefined) return putWhole(upload, replayBuffer(buffer.subarray(0, filled)))
-    if (filled > 0) await putPart(upload, replayBuffer(buffer.subarray(0, filled)))
+    if (upload.uploadId === undefined) return putWhole(upload, replayBuffer(bytes))
+    if (bytes.length > 0) await putPart(upload, replayBuffer(bytes))
     await complete(upload)
   })
 }
@@ -155,47 +152,23 @@ async function putBuffered(upload: Upload, reader: ByteReader, bound: number): P
 async function sendUnknown(upload: Upload, reader: ByteReader): Promise<void> {
   let ended = false
   while (!ended) {
-    await withBuffer(upload, UNKNOWN_PART_BYTES, async (buffer) => {
-      const filled = await fillInTime(upload, reader, buffer)
-      ended = filled < buffer.length
-      const body = replayBuffer(buffer.subarray(0, filled))
+    await withFilled(upload, reader, UNKNOWN_PART_BYTES, async (bytes, isFull) => {
+      ended = !isFull
+      const body = replayBuffer(bytes)
       if (ended && upload.uploadId === undefined) return putWhole(upload, body)
-      if (filled > 0) await putPart(upload, body)
+      if (bytes.length > 0) await putPart(upload, body)
     })
   }
   if (upload.uploadId !== undefined) await complete(upload)
 }
 
+type UseBytes = (bytes: Buffer, isFull: boolean) => Promise<void>
+
 /**
- * Filling a buffer may take as long as its sender keeps its pace, but not while others wait for the memory: then it must
- * be full soon after it was taken, or a few slow senders would hold up everybody.
+ * Waits for memory, fills it with at most so many of the next bytes, and gives it back when `use` is done with them;
+ * after a failure nobody writes to that buffer again.
  */
-function watchFilling({ tools: { budget }, fail, stop }: Upload): () => void {
-  const takenMs = performance.now()
-  const timer = setInterval(() => {
-    if (budget.waiting === 0 || performance.now() - takenMs < HOLD_MS) return
-    fail(new AppError('upload-too-slow', 'Others wait for the memory that this upload holds. Send it again, faster.'))
-  }, HOLD_MS / 10)
-  const end = () => {
-    clearInterval(timer)
-    stop.removeEventListener('abort', end)
-  }
-  // A sender that hangs never ends its filling by itself.
-  stop.addEventListener('abort', end, { once: true })
-  return end
-}
-
-async function fillInTime(upload: Upload, reader: ByteReader, buffer: Buffer): Promise<number> {
-  const unwatch = watchFilling(upload)
-  try {
-    return await fill(reader, buffer)
-  } finally {
-    unwatch()
-  }
-}
-
-/** Waits for memory, which goes back when `use` is done; after a failure nobody writes to that buffer again. */
-async function withBuffer(upload: Upload, bytes: number, use: (buffer: Buffer) => Promise<void>): Promise<void> {
+async function withFilled(upload: Upload, reader: ByteReader, bytes: number, use: UseBytes): Promise<void> {
   const { budget } = upload.tools
   // In steps, so that buffers fit the next upload too; never more than there is in all.
   const stepped = Math.ceil(Math.max(bytes, 1) / BUFFER_STEP_BYTES) * BUFFER_STEP_BYTES
@@ -203,7 +176,11 @@ async function withBuffer(upload: Upload, bytes: number, use: (buffer: Buffer) =
   upload.lease = lease
   if (upload.stop.aborted) lease.release()
   upload.stop.throwIfAborted()
-  await use(lease.buffer.subarray(0, bytes))
+  const buffer = lease.buffer.subarray(0, bytes)
+  const unwatch = lease.whileFilling(upload.fail)
+  const filled = await fill(reader, buffer)
+  unwatch()
+  await use(buffer.subarray(0, filled), filled === buffer.length)
   lease.release({ reusable: true })
 }
 

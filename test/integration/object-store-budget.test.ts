@@ -48,6 +48,18 @@ describe('memory of uploads', () => {
     }
   })
 
+  test('a slow sender keeps its buffer while nobody waits, and loses it to who has waited', async () => {
+    const budget = createMemoryBudget(5 * MIB, { holdMs: 50 })
+    const slow = assert.rejects(open(budget).put(newObjectKey(), stalling(), plainOptions()), {
+      code: 'upload-too-slow',
+    })
+    const key = newObjectKey()
+    await open(budget).put(key, chunked(Buffer.from('next')), plainOptions())
+    await slow
+    assert.equal((await buffer(await open(budget).get(key))).toString(), 'next')
+    assert.deepEqual([budget.usedBytes, budget.waiting], [0, 0])
+  })
+
   test('who waits for memory is not read', async () => {
     const budget = createMemoryBudget(5 * MIB)
     const lease = await budget.take(1, new AbortController().signal)

@@ -38,9 +38,9 @@ test('what is too large, breaks or cannot be used gives its memory back', async 
 })
 
 test('a slow sender keeps its memory while nobody waits, and loses it to who has waited', async () => {
-  const memory = createMemoryBudget(STEP)
+  const memory = createMemoryBudget(STEP, { holdMs: 20 })
   const slow = new PassThrough()
-  const reading = withWhole({ memory }, slow, { ...rules, holdMs: 20 }, read)
+  const reading = withWhole({ memory }, slow, rules, read)
   slow.write('a')
   const other = withWhole({ memory }, Readable.from([Buffer.from('next')]), rules, read)
   await assert.rejects(reading, { code: 'upload-too-slow' })
