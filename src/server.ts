@@ -9,7 +9,6 @@ import { type Config, ConfigError, loadConfig, parseBootstrapKeys } from './conf
 import { openResources } from './resources.ts'
 import { ROLES, type Role, runWorker } from './roles.ts'
 import { runProcess } from './runtime.ts'
-import { startSystem } from './system.ts'
 import { createLogger } from './telemetry/logger.ts'
 
 /** Runs one role against real stores until a signal stops it. */
@@ -43,6 +42,8 @@ async function runSystem(): Promise<void> {
   const given = readConfig()
   const logger = createLogger(given.logLevel, {})
   const { config, key } = withDevelopmentKey(given)
+  // The embedded stores are large: a single role goes without them.
+  const { startSystem } = await import('./system.ts')
   await runProcess(
     async (runtime) => {
       const system = await startSystem(config, logger, runtime)

@@ -12,26 +12,21 @@ export interface DetachedRules {
  * reaches the client. It holds one chunk at most: what nobody reads stays in the source, and then with its sender.
  */
 export function detachBody(source: Readable, { toError, atEnd = async () => {} }: DetachedRules): Readable {
-  let wanted = false
-  const pull = (): void => {
-    const chunk: Buffer | null = source.read()
-    wanted = chunk === null
-    if (chunk !== null) body.push(chunk)
-  }
-  const onReadable = (): void => {
-    if (wanted) pull()
+  const onData = (chunk: Buffer): void => {
+    // Chunk by chunk as they came: a `read()` would copy what lies together into one.
+    if (!body.push(chunk)) source.pause()
   }
   const body = new Readable({
     highWaterMark: 1,
-    read: pull,
+    read: () => void source.resume(),
     destroy(error, done) {
-      // A listener that stayed would keep whoever drains the rest from reading it.
-      source.off('readable', onReadable)
+      source.off('data', onData).pause()
       unwatch()
       done(error)
     },
   })
-  source.on('readable', onReadable)
+  source.pause()
+  source.on('data', onData)
   // Told also of what is over already: a small request that is cut short has failed before anybody reads it.
   const unwatch = finished(source, { writable: false }, (broken) => {
     if (broken) return void body.destroy(toError(broken))

@@ -18,6 +18,8 @@ export const DEFAULT_SERVER_LIMITS: ServerLimits = { headersTimeoutS: 15, keepAl
 /** Of all headers of a request together. */
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_HEADERS = 100
+/** Of a body nobody reads yet, per connection: Node reads 64 KiB at once, and so holds one such chunk, not two. */
+const SOCKET_BUFFER_BYTES = 16 * 1024
 /** Of what is read whole, such as JSON. Recordings and reference material are streamed, by limits of their own. */
 const MAX_BODY_BYTES = 1024 * 1024
 
@@ -27,6 +29,7 @@ export function serverOptionsOf({ headersTimeoutS, keepAliveS, trustProxy }: Ser
     keepAliveTimeout: keepAliveS * 1000,
     bodyLimit: MAX_BODY_BYTES,
     http: {
+      highWaterMark: SOCKET_BUFFER_BYTES,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: headersTimeoutS * 1000,
       // Node looks at its timeouts this often.

@@ -4,7 +4,8 @@
  *
  *   shut    the worker is paused; room is asked for every `INTERVAL_MS`
  *   open    so many jobs as there was room for are let in, the last of them shuts the gate
- *   refused a job fetched while the gate was just being shut goes back to its place in the queue
+ *   refused jobs fetched while the gate was just being shut go back before all others of their priority, in the order
+ *           of their ids, which is that of their making
  *
  * While nothing is taken, nothing is asked.
  */

@@ -8,6 +8,7 @@ import { AppError } from '../domain/errors.ts'
 import type { SniffedAudio } from '../ports/sniff.ts'
 import type { Ports } from '../ports.ts'
 import { ANY_PACE, type Pace } from './pace.ts'
+import { createTurns } from './turns.ts'
 
 export interface IncomingRecording {
   readonly audio: SniffedAudio
@@ -35,6 +36,8 @@ export interface RecordingLimits {
 type RecordingPorts = Pick<Ports, 'sniff' | 'inspectHead'>
 
 const SNIFF_BYTES = 512
+/** Chunks of all uploads of this process: to read, hash and send so many takes a few milliseconds. */
+const TURNS = createTurns(48)
 /** As much of a head as is looked at; pictures in tags may push what it says further back. */
 const HEAD_BYTES = 64 * 1024
 
@@ -65,14 +68,21 @@ function takeIn(
   ports: RecordingPorts,
   audio: SniffedAudio,
   limits: RecordingLimits,
-  { body, first, next }: BegunBody,
+  { body, next, ...begun }: BegunBody,
 ): IncomingRecording {
+  let first: Buffer | undefined = begun.first
+  // Not held for as long as the rest comes.
+  const takeFirst = (): Buffer | undefined => {
+    const taken = first
+    first = undefined
+    return taken
+  }
   const hash = createHash('sha256')
   const head = createHeadReader(ports, audio, limits.maxDurationS)
   let sizeBytes = 0
   async function* read(onBytes: (sizeBytes: number) => void = () => {}): AsyncGenerator<Buffer, void> {
     try {
-      for (let chunk: Buffer | undefined = first; chunk !== undefined; chunk = await next()) {
+      for (let chunk = takeFirst(); chunk !== undefined; chunk = await next()) {
         sizeBytes += chunk.length
         if (sizeBytes > limits.maxUploadBytes) throw tooLarge(limits.maxUploadBytes)
         hash.update(chunk)
@@ -100,6 +110,8 @@ type ReadNext = () => Promise<Buffer | undefined>
 function createPacedReader(body: Readable, pace: Pace): ReadNext {
   const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   return async () => {
+    const turn = TURNS.take()
+    if (turn !== undefined) await turn
     let chunk: Buffer | undefined
     pace.waiting()
     try {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, test } from 'node:test'
 import { AppError } from '../../src/domain/errors.ts'
+import { createUuidV7 } from '../../src/domain/ids.ts'
 import type { JobQueue, QueuedJob } from '../../src/ports.ts'
 import { createArrivals, start } from './arrivals.ts'
 import { type OpenJobQueue, queuedJob } from './job-queue.ts'
@@ -54,7 +55,8 @@ export function describeHolding(name: string, open: () => Promise<OpenJobQueue>)
       const arrivals = createArrivals<QueuedJob>()
       let size = 5
       const room = async () => size - arrivals.items.length
-      const low = Array.from({ length: 50 }, () => queuedJob({ priority: 'low' }))
+      // Ids as the API makes them: what is fetched without room goes back in their order.
+      const low = Array.from({ length: 50 }, (_, i) => queuedJob({ jobId: createUuidV7(i), priority: 'low' }))
       await queue.add(low)
       const consumer = start((signal, release) =>
         queue.consume(async (job) => arrivals.add(job), { concurrency: 10, signal, release, room }),

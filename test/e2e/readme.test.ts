@@ -41,7 +41,7 @@ const commandsIn = (text: string): string[] => [
 function targetOf(command: string): string {
   const name = command.replace(/^npm (run )?/, '')
   const script = scripts[name] ?? ''
-  return script.replace(/^node scripts\/launch\.mjs( --with \S+| --quiet)*/, '').trim()
+  return script.replace(/^node scripts\/launch\.mjs( --(with|node) \S+| --quiet)*/, '').trim()
 }
 
 test('every command of the README exists, and is run by a test that runs the same file', () => {
