@@ -1,7 +1,6 @@
 /**
- * The least that takes a recording and puts it into S3: Fastify, @fastify/multipart and the SDK's PutObject, all as
- * they come. No key, no hash, no look at the bytes, no row, no queue. The SDK's PutObject wants the length, so the file
- * is held whole, which for a small one is also what the SDK's own helper for streams does, and the fastest.
+ * The least that streams a recording into S3: Fastify, @fastify/multipart and the `Upload` of @aws-sdk/lib-storage, all
+ * as they come. No key, no hash, no look at the bytes, no row, no queue.
  */
 import { randomUUID } from 'node:crypto'
 import { S3Client } from '@aws-sdk/client-s3'

@@ -35,7 +35,7 @@ export async function reportAcceptRate(stack: UploadStack, figures: Figures): Pr
         pairs: PAIRS,
         uploads_per_round: PER_ROUND,
         postgres: 'fsync off',
-        bare: 'fastify, @fastify/multipart, PutObject of the SDK with its defaults',
+        bare: 'fastify, @fastify/multipart, Upload of @aws-sdk/lib-storage with its defaults',
       },
     )
   } finally {
