@@ -1,6 +1,8 @@
 /**
  * Greedy micro-batching: single calls in, batches out. An idle batcher flushes at once (at the end of the event loop's
- * turn, so that callers resumed together travel together); while `maxInFlight` batches run, calls gather.
+ * turn, so that callers resumed together travel together); while `maxInFlight` batches run, calls gather. Under traffic
+ * an idle one may linger: a few milliseconds of waiting save most of the batches, and are nothing beside the queues of
+ * a busy system, while a job that comes alone passes every hop at once.
  */
 export interface BatcherOptions<T, R> {
   /** Most items of one batch. */
@@ -9,12 +11,16 @@ export interface BatcherOptions<T, R> {
   readonly maxInFlight: number
   /** Handles one batch and answers per item, in order. A rejection rejects every call of the batch. */
   readonly run: (items: readonly T[]) => Promise<readonly (R | Error)[]>
-  /** Waits this long for more calls, but only when the previous batch left less than this ago. Default 0: never. */
+  /** Waits this long for more calls, but only under traffic: from the tenth call within 100 ms on. Default 0: never. */
   readonly lingerMs?: number
   /** Most bytes of one batch by `sizeOf`; an item that is larger travels alone. Default: no bound. */
   readonly maxBytes?: number
   readonly sizeOf?: (item: T) => number
 }
+
+/** A single job makes a handful of calls; more in so short a time are several jobs. */
+const BUSY_CALLS = 10
+const BUSY_WITHIN_MS = 100
 
 interface Call<T, R> {
   readonly item: T
@@ -28,7 +34,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) =>
   const { maxSize, maxInFlight, run, lingerMs = 0, maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0 } = options
   const waiting: Call<T, R>[] = []
   let inFlight = 0
-  let lastFlushMs = Number.NEGATIVE_INFINITY
+  const traffic = createTrafficSense()
   let cancelFlush: (() => void) | undefined
 
   function plan(): void {
@@ -38,7 +44,7 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) =>
   }
 
   function planFlush(): void {
-    if (performance.now() - lastFlushMs < lingerMs) {
+    if (lingerMs > 0 && traffic.isBusy()) {
       const timer = setTimeout(flush, lingerMs)
       cancelFlush = () => clearTimeout(timer)
     } else {
@@ -52,7 +58,6 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) =>
     cancelFlush = undefined
     if (waiting.length === 0 || inFlight >= maxInFlight) return
     const batch = waiting.splice(0, countOfNext(waiting, maxSize, maxBytes))
-    lastFlushMs = performance.now()
     inFlight += 1
     void settle(batch, run).finally(() => {
       inFlight -= 1
@@ -64,8 +69,22 @@ export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) =>
   return (item) =>
     new Promise<R>((resolve, reject) => {
       waiting.push({ item, bytes: sizeOf(item), resolve, reject })
+      traffic.note()
       plan()
     })
+}
+
+/** Remembers when the last calls came. */
+function createTrafficSense(): { note(): void; isBusy(): boolean } {
+  const times = new Float64Array(BUSY_CALLS).fill(Number.NEGATIVE_INFINITY)
+  let oldest = 0
+  return {
+    note() {
+      times[oldest] = performance.now()
+      oldest = (oldest + 1) % BUSY_CALLS
+    },
+    isBusy: () => performance.now() - (times[oldest] ?? 0) < BUSY_WITHIN_MS,
+  }
 }
 
 function countOfNext(calls: readonly { bytes: number }[], maxSize: number, maxBytes: number): number {

@@ -11,8 +11,7 @@
  * One statement does it all, so a crash leaves either everything or nothing. It leaves out what has nothing to do:
  * `kept` and `told` when no change ends a job; `change` and `locked` when there is one change only. Then the UPDATE
  * locks its row by itself, and asks its guard again of the row as it is then: what it says does not depend on whether
- * it had to wait. Without an array the server also plans it once: it takes an array for ten rows, finds each plan
- * made anew for one row cheaper, and so would plan every time.
+ * it had to wait.
  */
 import { isUuid } from '../domain/ids.ts'
 import { isTerminal, progressOnEntering, rankOf, STATUS_MESSAGES, UNFINISHED_STATUSES } from '../domain/job.ts'

@@ -12,7 +12,7 @@ import { type Job, progressOnEntering, STATUS_MESSAGES } from '../domain/job.ts'
 import type { NewJob } from '../ports.ts'
 import type { Database } from './database.ts'
 import { fitText, JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
-import { type Given, prepareForOne } from './statement.ts'
+import { type Given, prepareForMany, prepareForOne } from './statement.ts'
 import type { JobsTable } from './tables.ts'
 
 const KEY_AGE = sql`interval '24 hours'`
@@ -28,6 +28,19 @@ export async function createJob(db: Database, job: NewJob): Promise<Job> {
     return toJob(row)
   }
   throw new Error(`Job ${job.jobId} found its idempotency key taken and free again ${ROUNDS} times`)
+}
+
+/**
+ * Makes what can be made by one statement, and answers in order: undefined for what was in the way of something, which
+ * `createJob` then tells. For jobs without idempotency keys: two statements that take the same two keys in another order
+ * would wait for each other.
+ */
+export async function createJobs(db: Database, jobs: readonly NewJob[]): Promise<(Job | undefined)[]> {
+  const rows = new Map((await insertRows(db, jobs)).map((row) => [row.job_id, row]))
+  return jobs.map(({ jobId }) => {
+    const row = rows.get(jobId)
+    return row && toJob(row)
+  })
 }
 
 const FIELDS: readonly Given<NewJob, keyof JobsTable>[] = [
@@ -61,15 +74,14 @@ const REFERENCE = `(
     'audioKey', r.audio_key, 'audioSha256', r.audio_sha256, 'textgridKey', r.textgrid_key, 'pitchKey', r.pitch_key)
   from token_references r where r.owner = c.owner and r.token_id = c.token_id)`
 
-/** The new row; none when another is in the way. */
-const insertRow = prepareForOne<NewJob, JobRow>(
-  [...FIELDS, UPLOAD_TIMEOUT],
-  (source) => `
+const insert = (source: string) => `
   insert into jobs (${FIELD_NAMES.join(', ')}, reference, upload_deadline_at, watched_from)
   select ${FIELD_NAMES.map((name) => `c.${name}`).join(', ')}, ${REFERENCE}, ${DEADLINE}, ${DEADLINE} from ${source}
   on conflict do nothing
-  returning ${JOB_COLUMNS.join(', ')}`,
-)
+  returning ${JOB_COLUMNS.join(', ')}`
+/** The new row; none when another is in the way. */
+const insertRow = prepareForOne<NewJob, JobRow>([...FIELDS, UPLOAD_TIMEOUT], insert)
+const insertRows = prepareForMany<NewJob, JobRow>([...FIELDS, UPLOAD_TIMEOUT], insert)
 
 /** The row in the way; undefined when there is none any more, or when it held the key for too long and lets it go. */
 async function findHolder(db: Database, { jobId, owner, idempotencyKey = null }: NewJob): Promise<JobRow | undefined> {

@@ -1,16 +1,20 @@
 /**
  * Gathers single calls into statements for many: services handle one job each, the database sees batches. A call
- * never waits for others to come; it travels with those that are there.
+ * waits for others only under traffic, for a few milliseconds.
  */
 import { createBatcher } from '../domain/batcher.ts'
 import { toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
-import type { Advanced, JobStore, StatusChange } from '../ports.ts'
+import type { Advanced, JobStore, NewJob, StatusChange } from '../ports.ts'
 
-const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 5 }
+const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20 }
 
-/** The same store, whose `find` and single `advance` calls of concurrent callers share statements. */
-export function createGatheringJobStore(store: JobStore): JobStore {
+/** Makes jobs of different ids and without keys, in order; undefined for what has to be made alone. */
+type CreateMany = (jobs: readonly NewJob[]) => Promise<(Job | undefined)[]>
+
+/** The same store, whose `create`, `find` and single `advance` calls of concurrent callers share statements. */
+export function createGatheringJobStore(store: JobStore, createMany: CreateMany): JobStore {
+  const create = createBatcher<NewJob, Job>({ ...BATCH, run: (jobs) => createEach(store, createMany, jobs) })
   const find = createBatcher<string, Job | undefined>({
     ...BATCH,
     run: async (jobIds) => {
@@ -21,6 +25,7 @@ export function createGatheringJobStore(store: JobStore): JobStore {
   const advance = createBatcher<StatusChange, Advanced>({ ...BATCH, run: (changes) => advanceEach(store, changes) })
   return {
     ...store,
+    create: (job) => (job.idempotencyKey ? store.create(job) : create(job)),
     find,
     advance: async (changes) => {
       const [only, ...others] = changes
@@ -34,16 +39,42 @@ async function advanceEach(store: JobStore, changes: readonly StatusChange[]): P
   try {
     return await store.advance(changes)
   } catch (error) {
-    if (changes.length === 1 || toAppError(error).code === 'database-unavailable') throw error
-    return Promise.all(changes.map((change) => advanceAlone(store, change)))
+    if (changes.length === 1) throw error
+    throwIfAway(error)
+    return alone(changes, async (change) => {
+      const [advanced] = await store.advance([change])
+      return advanced ?? new Error('the store answered nothing')
+    })
   }
 }
 
-async function advanceAlone(store: JobStore, change: StatusChange): Promise<Advanced | Error> {
-  try {
-    const [advanced] = await store.advance([change])
-    return advanced ?? new Error('the store answered nothing')
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error))
-  }
+async function createEach(
+  store: JobStore,
+  createMany: CreateMany,
+  jobs: readonly NewJob[],
+): Promise<readonly (Job | Error)[]> {
+  const [only, ...others] = jobs
+  if (only !== undefined && others.length === 0) return [await store.create(only)]
+  const made = await createMany(jobs).catch((error: unknown) => {
+    throwIfAway(error)
+    return []
+  })
+  return alone(jobs, (job, index) => made[index] ?? store.create(job))
+}
+
+function throwIfAway(error: unknown): void {
+  if (toAppError(error).code === 'database-unavailable') throw error
+}
+
+/** Each by itself, and each with its own failure. */
+function alone<T, R>(items: readonly T[], act: (item: T, index: number) => R | Promise<R>): Promise<(R | Error)[]> {
+  return Promise.all(
+    items.map(async (item, index) => {
+      try {
+        return await act(item, index)
+      } catch (error) {
+        return error instanceof Error ? error : new Error(String(error))
+      }
+    }),
+  )
 }

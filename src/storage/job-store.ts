@@ -34,12 +34,14 @@ export function createJobStore(db: Database): JobStore {
 }
 
 const SELECT_JOBS = `select ${JOB_COLUMNS.join(', ')} from jobs`
-/** One id is not an array of one, or each execution would be planned anew (advance-jobs.ts says why). */
 const findRow = prepareForValue<string, JobRow>(`${SELECT_JOBS} where job_id = $1::uuid`)
-const findRows = prepareForValue<readonly string[], JobRow>(`${SELECT_JOBS} where job_id = any($1::uuid[])`)
+/** The ids behind a `select`, or each execution would be planned anew (statement.ts says why). */
+const findRows = prepareForValue<readonly string[], JobRow>(
+  `${SELECT_JOBS} join unnest((select $1::uuid[])) as asked(id) on job_id = asked.id`,
+)
 
 async function findJobs(db: Database, jobIds: readonly string[]): Promise<Job[]> {
-  const [only, ...others] = jobIds.filter(isUuid)
+  const [only, ...others] = new Set(jobIds.filter(isUuid))
   if (only === undefined) return []
   const rows = others.length === 0 ? await findRow(db, only) : await findRows(db, [only, ...others])
   return rows.map(toJob)
@@ -55,7 +57,12 @@ async function advanceJobs(db: Database, changes: readonly StatusChange[]): Prom
   }
   const others = changes.filter((change) => !moved.has(change))
   const current = new Map(
-    (await findJobs(db, [...new Set(others.map(({ jobId }) => jobId))])).map((job) => [job.jobId, job]),
+    (
+      await findJobs(
+        db,
+        others.map(({ jobId }) => jobId),
+      )
+    ).map((job) => [job.jobId, job]),
   )
   return changes.map((change) => ({ moved: moved.has(change), job: moved.get(change) ?? current.get(change.jobId) }))
 }

@@ -36,7 +36,9 @@ export function prepareForMany<Input, Row>(
   given: readonly Given<Input>[],
   write: (source: string) => string,
 ): (db: Database, inputs: readonly Input[]) => Promise<Row[]> {
-  const arrays = given.map(([, type], index) => `$${index + 1}::${type}[]`)
+  // Behind a `select` the planner does not see how long they are, so its plan for any number costs what one made anew
+  // for these would, and it keeps that one instead of planning every time.
+  const arrays = given.map(([, type], index) => `(select $${index + 1}::${type}[])`)
   const text = write(`unnest(${arrays.join(', ')}) as c(${given.map(([name]) => name).join(', ')})`)
   return (db, inputs) =>
     runText(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { sql } from 'kysely'
+import { createJobs } from '../../src/storage/create-job.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { createJobStore } from '../../src/storage/job-store.ts'
 import { migrateDatabase } from '../../src/storage/migrate.ts'
@@ -23,6 +24,11 @@ describe('statements on the way of an upload', { skip: skipWithoutPostgres }, ()
     const store = createJobStore(db)
     for (let i = 0; i < EXECUTIONS; i += 1) {
       const { jobId } = await store.create(newJob())
+      const [one, other] = await createJobs(db, [newJob(), newJob()])
+      const two = [one!.jobId, other!.jobId]
+      await store.advance(two.map((id) => changeTo(id, 'stored')))
+      await store.advance(two.map((id) => changeTo(id, 'completed')))
+      await store.findMany(two)
       await store.advance([changeTo(jobId, 'stored', { sizeBytes: 1000, durationS: 3 })])
       await store.advance([changeTo(jobId, 'queued')])
       await store.advance([changeTo(jobId, 'completed')])
@@ -31,9 +37,15 @@ describe('statements on the way of an upload', { skip: skipWithoutPostgres }, ()
     const { rows } = await sql<{ statement: string; generic: number; custom: number }>`
       select statement, generic_plans::integer as generic, custom_plans::integer as custom
       from pg_prepared_statements where generic_plans + custom_plans >= ${EXECUTIONS}::integer`.execute(db)
+    const kinds = rows.map(({ statement }) => {
+      const kind = /insert into jobs|moved as|update jobs|select/.exec(
+        statement.replace(/.*locked as[^)]*\)/s, ''),
+      )?.[0]
+      return `${kind}${statement.includes('unnest') ? ' of many' : ''}`
+    })
     assert.deepEqual(
-      rows.map(({ statement }) => /insert into jobs|with moved|update jobs|select/.exec(statement)?.[0]).sort(),
-      ['insert into jobs', 'select', 'update jobs', 'with moved'],
+      kinds.sort(),
+      ['insert into jobs', 'moved as', 'select', 'update jobs'].flatMap((kind) => [kind, `${kind} of many`]),
     )
     for (const { statement, custom } of rows) assert.equal(custom, PLANNED_ANYWAY, statement)
   })

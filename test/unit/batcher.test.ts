@@ -136,10 +136,30 @@ test('a batch stays below its bytes, and an item that is larger travels alone', 
   assert.deepEqual(batches, [[40, 50], [20], [500], [10]])
 })
 
-test('a linger gathers under traffic and never delays a call after a pause', async () => {
+test('a linger gathers under traffic', async () => {
+  const { batches, call } = createLingering(13)
+  await Promise.all(Array.from({ length: 10 }, (_, i) => call(i)))
+  const gathered = [call(10), call(11)]
+  await new Promise(setImmediate)
+  assert.equal(batches.length, 1)
+  await Promise.all([...gathered, ...Array.from({ length: 11 }, (_, i) => call(12 + i))])
+  assert.deepEqual(
+    batches.map((batch) => batch.length),
+    [10, 13],
+  )
+})
+
+test('a linger never delays the calls of one that comes alone', async () => {
+  const { batches, call } = createLingering(13)
+  for (let step = 0; step < 9; step += 1) await call(step)
+  assert.equal(batches.length, 9)
+})
+
+/** Waits for as good as ever when it lingers, so that a test of it either ends at once or not at all. */
+function createLingering(maxSize: number) {
   const batches: (readonly number[])[] = []
   const call = createBatcher<number, number>({
-    maxSize: 3,
+    maxSize,
     maxInFlight: 2,
     lingerMs: 60_000,
     run: async (items) => {
@@ -147,10 +167,5 @@ test('a linger gathers under traffic and never delays a call after a pause', asy
       return [...items]
     },
   })
-  await call(0)
-  const gathered = [call(1), call(2)]
-  await new Promise(setImmediate)
-  assert.deepEqual(batches, [[0]])
-  await Promise.all([...gathered, call(3)])
-  assert.deepEqual(batches, [[0], [1, 2, 3]])
-})
+  return { batches, call }
+}
