@@ -21,6 +21,7 @@ import { createProgressLog } from './queues/progress-log.ts'
 import { createRateLimits } from './queues/rate-limits.ts'
 import { createConnectRedis } from './queues/redis.ts'
 import { createSqsClient } from './queues/sqs-client.ts'
+import { createJobs } from './storage/create-job.ts'
 import { type DatabaseSource, openDatabase } from './storage/database.ts'
 import { createDeliveryStore } from './storage/delivery-store.ts'
 import { createDirectUploads } from './storage/direct-uploads.ts'
@@ -123,7 +124,7 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
     () => createS3Client(awsOptions(config, places)),
     (client) => client.destroy(),
   )
-  const jobs = lazily(() => createGatheringJobStore(createJobStore(database())))
+  const jobs = lazily(() => createGatheringJobStore(createJobStore(database()), (jobs) => createJobs(database(), jobs)))
   const keys = lazily(() => createKeyStore(database()))
   const tokens = lazily(() => createTokenStore(database()))
   const deliveries = lazily(() => createDeliveryStore(database()))
