@@ -12,6 +12,7 @@ import { registerLimits } from './limits.ts'
 import { registerOpenapi } from './openapi.ts'
 import { formatRawProblem, sendProblem } from './problems.ts'
 import { audioRoutes } from './routes/audio.ts'
+import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { descriptionRoutes } from './routes/descriptions.ts'
 import { directUploadRoutes } from './routes/direct-uploads.ts'
@@ -24,8 +25,10 @@ import { ownerSecretRoutes } from './routes/owner-secrets.ts'
 import { ownerRoutes } from './routes/owners.ts'
 import { resultRoutes } from './routes/results.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { timelineRoutes } from './routes/timeline.ts'
 import { tokenRoutes } from './routes/tokens.ts'
-import { registerSecurityHeaders } from './security-headers.ts'
+import { formatSchemaErrors } from './schema-errors.ts'
+import { registerSecurityHeaders, SECURITY_HEADERS } from './security-headers.ts'
 import { DEFAULT_SERVER_LIMITS, guardServer, serverOptionsOf } from './server-limits.ts'
 import { createStreamRegistry } from './sse.ts'
 
@@ -50,11 +53,13 @@ export async function createApp(options: AppOptions): Promise<App> {
   await app.register(directUploadRoutes, deps)
   await app.register(jobOperationRoutes, deps)
   await app.register(deliveryRoutes, deps)
+  await app.register(timelineRoutes, deps)
   await app.register(eventRoutes, deps)
   await app.register(tokenRoutes, deps)
   await app.register(keyRoutes, deps)
   await app.register(ownerSecretRoutes, deps)
   await app.register(ownerRoutes, deps)
+  await app.register(deadLetterRoutes, deps)
   await app.register(audioRoutes, deps)
   await app.register(sessionRoutes, deps)
   await app.register(descriptionRoutes)
@@ -78,11 +83,17 @@ function createServer(logger: FastifyBaseLogger, requestTimeoutS: number, server
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for an address that cannot be read, so nothing has set these.
+      reply.headers(SECURITY_HEADERS)
+      sendProblem(error, request, reply)
+    },
     clientErrorHandler: answerBrokenRequest,
+    schemaErrorFormatter: formatSchemaErrors,
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(TypeBoxValidatorCompiler)
+  takeEmptyJson(app)
   registerSecurityHeaders(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -106,6 +117,15 @@ function createServer(logger: FastifyBaseLogger, requestTimeoutS: number, server
     ),
   )
   return app
+}
+
+/** Many clients name JSON with every request, also where there is nothing to send: then there is no body. */
+function takeEmptyJson(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null)
+    else parse(request, body, done)
+  })
 }
 
 /** Without the query, in which somebody may have put a key: it gets into no log and no answer. */
@@ -148,7 +168,7 @@ function askForBodiesLate(app: App): void {
 function refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
   const expected = String(request.headers.expect).slice(0, 100)
   const { status, headers, body } = formatRawProblem(
-    new AppError('expectation-unknown', `There is no "${expected}" here`),
+    new AppError('expectation-unknown', `Send "Expect: 100-continue" or no such header, not "${expected}".`),
   )
   response.writeHead(status, headers).end(body)
 }

@@ -19,6 +19,7 @@ export function toJobView(job: Job, eventCursor: string | null): JobView {
     sha256: job.sha256,
     duration_s: job.durationS,
     priority: job.priority,
+    not_before: job.notBefore?.toISOString() ?? null,
     metadata: { ...job.metadata },
     event_cursor: eventCursor,
     created_at: job.createdAt.toISOString(),

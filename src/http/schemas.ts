@@ -45,6 +45,7 @@ export const jobSchema = Type.Object({
   sha256: nullable(Type.String()),
   duration_s: nullable(Type.Number()),
   priority: literals(PRIORITIES),
+  not_before: nullable(Type.String()),
   metadata: Type.Record(Type.String(), Type.Unknown()),
   event_cursor: nullable(Type.String()),
   created_at: Type.String(),
@@ -95,11 +96,16 @@ export function parseUploadFields(
   callbackRules: CallbackUrlRules = {},
 ): UploadFields {
   const fields = Object.fromEntries(
-    UPLOAD_FIELD_NAMES.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+    // A form sends its empty fields too.
+    UPLOAD_FIELD_NAMES.filter((name) => given[name] !== undefined && given[name] !== '').map((name) => [
+      name,
+      given[name],
+    ]),
   )
   if (!fieldsValidator.Check(fields)) {
     const name = Object.keys(fields).find((key) => !fieldsValidator.Check({ [key]: fields[key] })) ?? 'field'
-    throw new AppError('request-invalid', `${name}: ${FIELD_RULES[name] ?? 'is not valid'}`)
+    const rule = Array.isArray(fields[name]) ? 'is given more than once' : (FIELD_RULES[name] ?? 'is not valid')
+    throw new AppError('request-invalid', `${name}: ${rule}`)
   }
   if (fields.callback_url !== undefined) assertCallable(fields.callback_url, callbackRules)
   return {
@@ -121,7 +127,7 @@ const FIELD_RULES: Readonly<Record<string, string>> = {
   token_id: 'is 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or a digit',
   priority: `is one of ${PRIORITIES.join(', ')}`,
   not_before: 'is a time such as 2026-11-21T09:30:00Z',
-  callback_url: 'is an http or https URL of at most 2000 characters, percent-encoded',
+  callback_url: 'is an https URL of at most 2000 characters, percent-encoded',
   metadata: 'is a JSON object given once, as text',
   filename: 'is at most 1000 characters',
 }

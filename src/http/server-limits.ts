@@ -30,6 +30,8 @@ export function serverOptionsOf({ headersTimeoutS, keepAliveS, trustProxy }: Ser
     bodyLimit: MAX_BODY_BYTES,
     http: {
       highWaterMark: SOCKET_BUFFER_BYTES,
+      // Node would refuse it with an empty answer; ours says why.
+      requireHostHeader: false,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: headersTimeoutS * 1000,
       // Node looks at its timeouts this often.
@@ -50,5 +52,10 @@ export function guardServer(app: FastifyInstance, { maxConnections }: ServerLimi
   app.addHook('onRequest', async ({ raw }) => {
     if (raw.rawHeaders.length <= MAX_HEADERS * 2) return
     throw new AppError('request-too-large', `A request has at most ${MAX_HEADERS} headers`)
+  })
+  // RFC 9112, §3.2: a request of HTTP/1.1 that lacks a Host is answered 400.
+  app.addHook('onRequest', async ({ raw }) => {
+    if (raw.headers.host !== undefined || raw.httpVersion !== '1.1') return
+    throw new AppError('request-invalid', 'Send the header Host with every request.')
   })
 }

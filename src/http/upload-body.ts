@@ -71,10 +71,13 @@ export function waitForUpload(request: FastifyRequest, patience: Patience): Wait
     const detail = 'The upload took longer than is allowed. Send it again over a faster connection.'
     controller.abort(new AppError('upload-expired', detail))
   }, uploadTimeoutS * 1000)
-  request.raw.once('close', () => {
+  const onClose = (): void => {
     clearTimeout(timer)
     if (!request.raw.complete) controller.abort(brokenOff())
-  })
+  }
+  request.raw.once('close', onClose)
+  // The client may have gone while its limits were looked at: then nobody tells of it any more.
+  if (request.raw.destroyed) onClose()
   const pace = createPace({ stallS, minBytesPerS }, () => {
     const detail = `Less than ${minBytesPerS} bytes a second came. Send it again over a faster connection.`
     controller.abort(new AppError('upload-too-slow', detail))

@@ -10,6 +10,7 @@ import type { Log, Metrics } from '../ports.ts'
 import { createPatience, LateAnswer } from './patience.ts'
 import { TAKE_SCRIPT } from './rate-limits.lua.ts'
 import { type ConnectRedis, createReadyGate } from './redis.ts'
+import { createRenewals, createUnsentPlaces, type Renewals, type UnsentPlaces } from './upload-places.ts'
 
 export interface RateLimitsOptions {
   readonly connect: ConnectRedis
@@ -50,27 +51,13 @@ export function createRateLimits(options: RateLimitsOptions): Limits & { close()
   const redis = options.connect('commands') as Redis & Script
   const run = createRun(redis, options)
   const probe = () => run('probe', { requests: { cost: 0, need: 0 } }, [], 0)
-  const tryRedis = createBreaker(redis, options, probe)
+  const unsent = createUnsentPlaces(leaseTtlMs, (owner, ids) =>
+    tryRedis(() => redis.zrem(keysOf(prefix, owner)[2], ...ids)),
+  )
+  const tryRedis = createBreaker(redis, options, { probe, onBack: unsent.flush })
   const renewals = createRenewals(leaseTtlMs / 3, (owner, ids) => tryRedis(() => run(owner, {}, ids, 0)))
 
-  function openLease(owner: string): Lease & { readonly id: string } {
-    const id = randomUUID()
-    let left = false
-    const leave = async (moreBytes = 0): Promise<void> => {
-      if (left) return
-      left = true
-      renewals.remove(owner, id)
-      const charge = { bytes: { cost: moreBytes, need: Number.MIN_SAFE_INTEGER } }
-      await tryRedis(() =>
-        Promise.all([
-          rules.maxUploads === 0 ? undefined : redis.zrem(keysOf(prefix, owner)[2], id),
-          moreBytes === 0 || rules.bytes.perS === 0 ? undefined : run(owner, charge, [], 0),
-        ]),
-      )
-    }
-    return { id, leave }
-  }
-
+  const openLease = createLeases(options, { redis, run, tryRedis, renewals, unsent })
   return {
     async take(owner, costs) {
       const asks = toAsks(costs)
@@ -115,8 +102,43 @@ function createRun(redis: Redis & Script, { prefix, rules, leaseTtlMs = LEASE_TT
   }
 }
 
+interface Recovery {
+  readonly probe: () => Promise<unknown>
+  /** Called when an outage is over, before anything else is asked. */
+  readonly onBack: () => void
+}
+
+interface LeaseTools {
+  readonly redis: Redis
+  readonly run: ReturnType<typeof createRun>
+  readonly tryRedis: ReturnType<typeof createBreaker>
+  readonly renewals: Renewals
+  readonly unsent: UnsentPlaces
+}
+
+function createLeases({ prefix, rules }: RateLimitsOptions, { redis, run, tryRedis, renewals, unsent }: LeaseTools) {
+  return (owner: string): Lease & { readonly id: string } => {
+    const id = randomUUID()
+    let left = false
+    const leave = async (moreBytes = 0): Promise<void> => {
+      if (left) return
+      left = true
+      renewals.remove(owner, id)
+      const charge = { bytes: { cost: moreBytes, need: Number.MIN_SAFE_INTEGER } }
+      const told = await tryRedis(() =>
+        Promise.all([
+          rules.maxUploads === 0 ? undefined : redis.zrem(keysOf(prefix, owner)[2], id),
+          moreBytes === 0 || rules.bytes.perS === 0 ? undefined : run(owner, charge, [], 0),
+        ]),
+      )
+      if (told === undefined && rules.maxUploads > 0) unsent.add(owner, id)
+    }
+    return { id, leave }
+  }
+}
+
 /** Runs what Redis answers in time; undefined, at once, while it is known to be away. Logged once per outage. */
-function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Promise<unknown>) {
+function createBreaker(redis: Redis, { log }: RateLimitsOptions, { probe, onBack }: Recovery) {
   const whenReady = createReadyGate(redis)
   const bounded = createPatience(PATIENCE_MS)
   let down = false
@@ -127,7 +149,9 @@ function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Pr
     try {
       await bounded(whenReady(probe))
       down = false
+      late = 0
       log.info({}, 'limits are enforced again')
+      onBack()
     } catch {
       // Still away: the outage was logged when it began.
     } finally {
@@ -151,25 +175,6 @@ function createBreaker(redis: Redis, { log }: RateLimitsOptions, probe: () => Pr
       down = true
       return undefined
     }
-  }
-}
-
-/** Renews the places of this process, all of an owner in one call; a process that dies stops doing so. */
-function createRenewals(everyMs: number, renew: (owner: string, ids: readonly string[]) => Promise<unknown>) {
-  const owners = new Map<string, Set<string>>()
-  const timer = setInterval(() => {
-    for (const [owner, ids] of owners) void renew(owner, [...ids])
-  }, everyMs).unref()
-  return {
-    add(owner: string, id: string): void {
-      owners.set(owner, (owners.get(owner) ?? new Set()).add(id))
-    },
-    remove(owner: string, id: string): void {
-      const ids = owners.get(owner)
-      ids?.delete(id)
-      if (ids?.size === 0) owners.delete(owner)
-    },
-    close: () => clearInterval(timer),
   }
 }
 

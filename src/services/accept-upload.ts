@@ -22,7 +22,10 @@ import type { Pace } from './pace.ts'
 import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
 import { replayUpload } from './replay-upload.ts'
 
-type UploadPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'sniff' | 'inspectHead' | 'metrics' | 'log'>
+type UploadPorts = Pick<
+  Ports,
+  'jobs' | 'objects' | 'progress' | 'timeline' | 'sniff' | 'inspectHead' | 'metrics' | 'log'
+>
 
 export interface Upload {
   readonly owner: string
@@ -108,8 +111,11 @@ async function receive(
   const job = await createRow(ports, limits, { ...fields, jobId }, audio)
   if (job.jobId !== jobId) {
     const replayed = await replayUpload(ports, job, upload, recording)
-    return { job: replayed, cursor: await currentCursor(ports, job.owner), replayed: true }
+    const cursor = await currentCursor(ports, job.owner)
+    // As it is by then: whatever became of it while this body came is before the cursor, and would be told nowhere else.
+    return { job: (await ports.jobs.find(job.jobId)) ?? replayed, cursor, replayed: true }
   }
+  ports.timeline.note({ jobId, attempt: job.attempt, hop: 'upload', outcome: 'received' })
   const announcement = announceLater(ports, job)
   const report = createProgressReporter(ports, job, size?.bytes)
   const unwatch = watchRow(ports, job, ending)
@@ -168,6 +174,7 @@ async function finish(
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'stored', ...known }])
   if (advanced?.job !== undefined && !endedUnstored(advanced.job)) {
     ports.metrics.count('uploads', { outcome: 'stored' })
+    ports.timeline.note({ jobId, attempt, hop: 'upload', outcome: 'stored', detail: `${totals.sizeBytes} bytes` })
     // Asked together, so that both travel together.
     const published = announcement.publish(advanced.job)
     const cursor = await currentCursor(ports, job.owner)
@@ -195,6 +202,7 @@ async function endBroken(ports: UploadPorts, job: Job, announcement: Announcemen
       { jobId, attempt, to: 'failed', message: 'The upload failed', error: { code, detail, retryable: false } },
     ])
     if (ended?.job === undefined) return error
+    if (ended.moved) ports.timeline.note({ jobId, attempt, hop: 'upload', outcome: 'failed', detail: code })
     await announcement.publish(ended.job)
     return !ended.moved && endedUnstored(ended.job) ? whyEnded(ended.job) : error
   } catch (cause) {

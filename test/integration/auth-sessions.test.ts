@@ -130,4 +130,5 @@ test('leaving clears the cookie, with or without a session, but not for another 
     assert.match(left.headers.getSetCookie()[0] ?? '', /^tonewire_session=; Max-Age=0; Path=\/;/)
   }
   assert.equal((await call('DELETE', '/v1/session', { cookie, origin: 'https://evil.example' })).status, 403)
+  assert.equal((await call('DELETE', '/v1/session', { cookie, ...bearer(TEST_KEY) })).status, 204, 'by its key')
 })

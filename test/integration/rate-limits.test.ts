@@ -128,3 +128,19 @@ test('a Redis that hangs is waited for once, and not for long', async () => {
   }
   while ((await limits.take('acme', { requests: 1 })).limit === 0) await new Promise(setImmediate)
 })
+
+test('a place that is given back in an outage is free when it is over', async () => {
+  const limits = openLimits()
+  const enter = () => limits.enter('acme', { requests: 0, bytes: 0 })
+  const leases = [leaseOf(await enter()), leaseOf(await enter())]
+  assert.equal('lease' in (await enter()), false)
+  process.kill(redis.pid, 'SIGSTOP')
+  try {
+    for (let late = 0; late < 3; late += 1) await limits.take('acme', { requests: 1 })
+    for (const lease of leases) await lease.leave()
+  } finally {
+    process.kill(redis.pid, 'SIGCONT')
+  }
+  while ((await limits.take('acme', { requests: 1 })).limit === 0) await new Promise(setImmediate)
+  for (let place = 0; place < 2; place += 1) leaseOf(await enter())
+})

@@ -15,6 +15,10 @@ import { drain, MULTIPART_LIMITS, openUpload, waitForUpload } from '../upload-bo
 
 const RAW_TYPES = /^(audio\/|video\/webm|video\/mp4|application\/ogg|application\/octet-stream)/i
 
+const TAKEN_TYPES =
+  'Send multipart/form-data with one part named file, or the recording itself as audio/*, video/webm, video/mp4, ' +
+  'application/ogg or application/octet-stream.'
+
 /** Most that a form may add to its recording: fields, heads of parts and boundaries. */
 const MOST_FORM_BYTES = 1024 * 1024
 
@@ -84,8 +88,11 @@ function checkAnnounced({ headers }: FastifyRequest, maxUploadBytes: number): vo
   const type = headers['content-type'] ?? ''
   const isMultipart = /^multipart\/form-data/i.test(type)
   if (!isMultipart && !RAW_TYPES.test(type)) {
-    const detail = 'Send multipart/form-data with one part named file, or the recording itself as audio/*.'
-    throw new AppError('upload-type-unsupported', detail)
+    throw new AppError('upload-type-unsupported', TAKEN_TYPES)
+  }
+  const coding = headers['content-encoding'] ?? 'identity'
+  if (coding.toLowerCase() !== 'identity') {
+    throw new AppError('upload-type-unsupported', `Send the recording as it is, without Content-Encoding (${coding}).`)
   }
   const most = maxUploadBytes + (isMultipart ? MOST_FORM_BYTES : 0)
   if (Number(headers['content-length'] ?? 0) > most) throw tooLarge(maxUploadBytes)

@@ -23,7 +23,10 @@ export async function sessionRoutes(app: App, { auth, onLoopback }: AppDependenc
   })
 
   app.delete(path, { config }, async (request, reply) => {
-    if (readSessionCookie(request.headers.cookie) !== undefined) assertSameSite(request.method, request.headers)
+    const { authorization, cookie } = request.headers
+    // No page of another site can send `Authorization` without being asked first, and `Authorization` wins everywhere.
+    const byCookie = authorization === undefined && readSessionCookie(cookie) !== undefined
+    if (byCookie) assertSameSite(request.method, request.headers)
     return reply
       .code(204)
       .header('set-cookie', formatSessionCookie(undefined, isSecure(request)))

@@ -16,6 +16,8 @@ With \`audio\` the token is replaced whole: a TextGrid and a pitch file that cam
 and go unless new ones come along. Without \`audio\` each part that comes is added or replaced, and the others stay.
 A pitch file goes before the recording's own pitch. Jobs made before keep what they were made with.`
 
+const TAKES = 'multipart/form-data with any of the files audio, textgrid and pitch'
+
 /** Reference utterances: what learners imitate. */
 export async function tokenRoutes(app: App, deps: AppDependencies): Promise<void> {
   app.removeAllContentTypeParsers()
@@ -26,7 +28,7 @@ export async function tokenRoutes(app: App, deps: AppDependencies): Promise<void
 
   app.put(
     path,
-    { schema: { description: PUT_DESCRIPTION, params, response: { 200: tokenSchema } } },
+    { config: { takes: TAKES }, schema: { description: PUT_DESCRIPTION, params, response: { 200: tokenSchema } } },
     async (request) => {
       const place = { owner: ownerOf(request), tokenId: request.params.token_id }
       const { signal, pace, end } = waitForUpload(request, limits)

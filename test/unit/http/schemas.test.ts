@@ -17,8 +17,8 @@ test('fields are read into the domain’s names, with defaults', () => {
 
 test('each wrong field is named in its refusal', () => {
   const wrong = {
-    token_id: ['', '-x', 'a b', 'a'.repeat(129), ['a', 'b'], '../x'],
-    priority: ['urgent', ''],
+    token_id: ['-x', 'a b', 'a'.repeat(129), ['a', 'b'], '../x'],
+    priority: ['urgent'],
     not_before: [
       'tomorrow',
       '2026-13-01T00:00:00Z',

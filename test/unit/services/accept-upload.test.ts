@@ -232,3 +232,17 @@ test('a row that somebody has moved on already is returned and its object kept',
   assert.equal(job.status, 'queued')
   assert.deepEqual(ports.objects.objects.get(job.objectKey)?.bytes, WAV)
 })
+
+test('a repeat is answered with the job as it is at its cursor, also when it ended while the body came', async () => {
+  const { ports } = createUploadPorts()
+  const repeated = { idempotencyKey: 'key-1' }
+  await acceptUpload(ports, LIMITS, uploadOf(bodyOf(WAV), repeated), NEVER)
+  const create: typeof ports.jobs.create = async (job) => {
+    const row = await ports.jobs.create(job)
+    await ports.jobs.advance([changeTo(row.jobId, 'completed')])
+    return row
+  }
+  const ending = { ...ports, jobs: { ...ports.jobs, create } }
+  const { job, replayed } = await acceptUpload(ending, LIMITS, uploadOf(bodyOf(WAV), repeated), NEVER)
+  assert.deepEqual([replayed, job.status], [true, 'completed'])
+})
