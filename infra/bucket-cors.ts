@@ -43,6 +43,12 @@ export async function ensureBucketCors(s3: S3Client, bucket: string, origins: re
   return true
 }
 
+/** True when our rule is there for these origins, or is not when there are none. */
+export async function isBucketCorsAsWanted(s3: S3Client, bucket: string, origins: readonly string[]): Promise<boolean> {
+  const current = (await readRules(s3, bucket)).find(({ ID }) => ID === RULE_ID)
+  return isSameRule(current, corsRuleOf(origins))
+}
+
 async function readRules(s3: S3Client, bucket: string): Promise<CORSRule[]> {
   try {
     return (await s3.send(new GetBucketCorsCommand({ Bucket: bucket }))).CORSRules ?? []

@@ -5,21 +5,24 @@
 import {
   type BucketLocationConstraint,
   CreateBucketCommand,
-  GetBucketLifecycleConfigurationCommand,
   HeadBucketCommand,
-  type LifecycleRule,
-  PutBucketLifecycleConfigurationCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import {
   CreateQueueCommand,
   GetQueueAttributesCommand,
-  type QueueAttributeName,
   SetQueueAttributesCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import type { Log } from '../src/ports.ts'
 import { ensureBucketCors } from './bucket-cors.ts'
+import { ensureBucketLifecycle } from './bucket-lifecycle.ts'
+import {
+  differingAttributes,
+  type QueueAttributes,
+  wantedAttributes,
+  wantedDeadLetterAttributes,
+} from './queue-attributes.ts'
 import { type QueueTopology, TOPOLOGY } from './topology.ts'
 
 export interface ProvisionOptions {
@@ -75,22 +78,17 @@ export function queueNameIn(url: string | undefined): string | undefined {
   return url && new URL(url).pathname.split('/').at(-1)
 }
 
-function renamed(topology: QueueTopology, name: string | undefined): QueueTopology {
+/** The topology of a queue under another name. */
+export function renamed(topology: QueueTopology, name: string | undefined): QueueTopology {
   return name === undefined ? topology : { ...topology, name, deadLetterName: `${name}-dlq` }
 }
 
 // ---------------------------------------------------------------- queues
 
 async function provisionQueue(sqs: SQSClient, topology: QueueTopology, log: Log): Promise<ProvisionedQueue> {
-  const { name, deadLetterName, maxReceiveCount } = topology
-  const deadLetter = await ensureQueue(sqs, deadLetterName, log, {
-    MessageRetentionPeriod: String(topology.deadLetterRetentionS),
-  })
-  const queue = await ensureQueue(sqs, name, log, {
-    VisibilityTimeout: String(topology.visibilityTimeoutS),
-    MessageRetentionPeriod: String(topology.retentionS),
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetter.arn, maxReceiveCount }),
-  })
+  const { name, deadLetterName } = topology
+  const deadLetter = await ensureQueue(sqs, deadLetterName, log, wantedDeadLetterAttributes(topology))
+  const queue = await ensureQueue(sqs, name, log, wantedAttributes(topology, deadLetter.arn))
   return { url: queue.url, deadLetterUrl: deadLetter.url }
 }
 
@@ -100,41 +98,16 @@ async function ensureQueue(sqs: SQSClient, name: string, log: Log, wanted: Queue
   const { Attributes: found = {} } = await sqs.send(
     new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }),
   )
-  const differing = Object.entries(wanted).filter(
-    ([key, value]) => !isSameAttribute(value, found[key as QueueAttributeName]),
-  )
-  if (differing.length > 0) {
-    await sqs.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: Object.fromEntries(differing) }))
-    log.info({ queue: name, attributes: differing.map(([key]) => key) }, 'queue attributes set')
+  const differing = differingAttributes(wanted, found)
+  const attributes = Object.keys(differing)
+  if (attributes.length > 0) {
+    await sqs.send(new SetQueueAttributesCommand({ QueueUrl: url, Attributes: differing }))
+    log.info({ queue: name, attributes }, 'queue attributes set')
   }
   return { url, arn: found.QueueArn ?? '' }
 }
 
-type QueueAttributes = Partial<Record<QueueAttributeName, string>>
-
-/** A redrive policy comes back with its fields in another order, or its number as text. */
-function isSameAttribute(wanted: string, found: string | undefined): boolean {
-  if (found === undefined || !wanted.startsWith('{')) return wanted === found
-  const [a, b] = [JSON.parse(wanted), JSON.parse(found)] as Record<string, unknown>[]
-  return Object.keys({ ...a, ...b }).every((key) => String(a?.[key]) === String(b?.[key]))
-}
-
 // ---------------------------------------------------------------- bucket
-
-const LIFECYCLE_RULES: readonly LifecycleRule[] = [
-  {
-    ID: 'tonewire-abort-incomplete-uploads',
-    Status: 'Enabled',
-    Filter: { Prefix: '' },
-    AbortIncompleteMultipartUpload: { DaysAfterInitiation: TOPOLOGY.bucket.abortIncompleteUploadsAfterDays },
-  },
-  {
-    ID: 'tonewire-expire-staging',
-    Status: 'Enabled',
-    Filter: { Prefix: TOPOLOGY.bucket.staging.prefix },
-    Expiration: { Days: TOPOLOGY.bucket.staging.expireAfterDays },
-  },
-]
 
 async function provisionBucket(s3: S3Client, bucket: string, log: Log): Promise<void> {
   if (!(await bucketExists(s3, bucket))) {
@@ -142,7 +115,7 @@ async function provisionBucket(s3: S3Client, bucket: string, log: Log): Promise<
     log.info({ bucket }, 'bucket made')
   }
   try {
-    await ensureLifecycle(s3, bucket, log)
+    if (await ensureBucketLifecycle(s3, bucket)) log.info({ bucket }, 'bucket lifecycle set')
   } catch (error) {
     if (!isUnsupported(error)) throw error
     log.warn({ bucket }, 'this endpoint has no bucket lifecycle: parts of broken uploads stay')
@@ -171,24 +144,6 @@ async function createBucket(s3: S3Client, bucket: string): Promise<void> {
   }
 }
 
-/** A lifecycle is written whole: rules that are not ours are kept. */
-async function ensureLifecycle(s3: S3Client, bucket: string, log: Log): Promise<void> {
-  const rules = await lifecycleRules(s3, bucket)
-  const isThere = (wanted: LifecycleRule) => rules.some((rule) => isSameRule(rule, wanted))
-  if (LIFECYCLE_RULES.every(isThere)) return
-  const ours = new Set(LIFECYCLE_RULES.map(({ ID }) => ID))
-  const Rules = [...rules.filter(({ ID }) => !ours.has(ID)), ...LIFECYCLE_RULES]
-  await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules } }))
-  log.info({ bucket }, 'bucket lifecycle set')
-}
-
-function isSameRule(a: LifecycleRule, b: LifecycleRule): boolean {
-  const sameDays =
-    a.AbortIncompleteMultipartUpload?.DaysAfterInitiation === b.AbortIncompleteMultipartUpload?.DaysAfterInitiation &&
-    a.Expiration?.Days === b.Expiration?.Days
-  return a.ID === b.ID && a.Status === b.Status && sameDays
-}
-
 async function provisionCors(s3: S3Client, bucket: string, origins: readonly string[], log: Log): Promise<void> {
   try {
     if (await ensureBucketCors(s3, bucket, origins)) log.info({ bucket, origins }, 'bucket CORS set')
@@ -201,17 +156,8 @@ async function provisionCors(s3: S3Client, bucket: string, origins: readonly str
   }
 }
 
-async function lifecycleRules(s3: S3Client, bucket: string): Promise<LifecycleRule[]> {
-  try {
-    const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }))
-    return Rules
-  } catch (error) {
-    if (statusOf(error) === 404) return []
-    throw error
-  }
-}
-
-function isUnsupported(error: unknown): boolean {
+/** True when an endpoint does not have what was asked of it. */
+export function isUnsupported(error: unknown): boolean {
   return [405, 501].includes(statusOf(error) ?? 0) || /NotImplemented|NotSupported/.test(String(error))
 }
 

@@ -1,27 +1,11 @@
 /** `npm run keys -- <command>`: API keys of a running API (TONEWIRE_URL, TONEWIRE_KEY), or in the database (DATABASE_URL). */
-import { parseArgs } from 'node:util'
-import { ConfigError } from '../src/config.ts'
 import { isOwner } from '../src/domain/api-key.ts'
-import { AppError } from '../src/domain/errors.ts'
 import type { KeyView } from '../src/http/key-schemas.ts'
-import { type KeyAccess, openKeyAccess } from './keys/key-access.ts'
+import { type KeyAccess, keysInDatabase, keysOverHttp } from './keys/key-access.ts'
+import { type Command, type Given, runCommand } from './keys/run-command.ts'
 import { UsageError } from './keys/usage-error.ts'
 
-interface Given {
-  readonly argument: string | undefined
-  readonly values: Readonly<Record<string, string | boolean | undefined>>
-}
-
-interface Command {
-  readonly usage: string
-  /** What its one argument is; undefined: it takes none. */
-  readonly argument?: string
-  readonly options: Readonly<Record<string, { readonly type: 'string' | 'boolean' }>>
-  /** What `--json` prints, and the same for people. */
-  run(access: KeyAccess, given: Given): Promise<{ json: unknown; text: string }>
-}
-
-const COMMANDS: Readonly<Record<string, Command>> = {
+const COMMANDS: Readonly<Record<string, Command<KeyAccess>>> = {
   create: {
     usage: 'create <owner> [--admin] [--name <name>] [--expires <date>]',
     argument: 'owner',
@@ -94,53 +78,5 @@ function stateOf({ revoked_at: revokedAt, expires_at: expiresAt }: KeyView): str
   return Date.parse(expiresAt) > Date.now() ? `until ${expiresAt}` : `expired ${expiresAt}`
 }
 
-function readCommand(args: readonly string[]): { command: Command; given: Given; asJson: boolean } {
-  const [name = '', ...rest] = args
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (command === undefined) throw new UsageError(name === '' ? 'Which command?' : `There is no command "${name}".`)
-  const { values, positionals } = parse(rest, command)
-  const [argument, tooMuch = command.argument === undefined ? argument : undefined] = positionals
-  if (command.argument !== undefined && argument === undefined)
-    throw new UsageError(`The ${command.argument} is missing.`)
-  if (tooMuch !== undefined) throw new UsageError(`"${tooMuch}" is one argument too many.`)
-  return { command, given: { argument, values }, asJson: values.json === true }
-}
-
-function parse(args: string[], { options }: Command) {
-  try {
-    return parseArgs({ args, allowPositionals: true, options: { ...options, json: { type: 'boolean' } } })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const { command, given, asJson } = readCommand(args)
-    const access = openKeyAccess(process.env)
-    try {
-      const { json, text } = await command.run(access, given)
-      console.log(asJson ? JSON.stringify(json) : text)
-    } finally {
-      await access.close()
-    }
-    return 0
-  } catch (error) {
-    console.error(explain(error))
-    return error instanceof UsageError || error instanceof ConfigError ? 2 : 1
-  }
-}
-
-function explain(error: unknown): string {
-  if (error instanceof UsageError) return `${error.message}\n\n${usage()}`
-  if ((error as { code?: unknown }).code === '42P01') return 'The database has no schema yet: npm run migrate makes it.'
-  if (error instanceof AppError) return `${error.detail} (${error.code})`
-  return error instanceof Error ? error.message : String(error)
-}
-
-function usage(): string {
-  const lines = Object.values(COMMANDS).map(({ usage }) => `  npm run keys -- ${usage} [--json]`)
-  return `usage:\n${lines.join('\n')}\nTONEWIRE_URL and TONEWIRE_KEY name a running API; without them DATABASE_URL is opened.`
-}
-
-process.exitCode = await main(process.argv.slice(2))
+const script = { name: 'keys', commands: COMMANDS, overHttp: keysOverHttp, inStores: keysInDatabase }
+process.exitCode = await runCommand(script, process.argv.slice(2))

@@ -1,11 +1,14 @@
-/** `npm test [-- files or node --test options]`: every test, on a PostgreSQL of its own where the machine has one. */
+/**
+ * `npm test [-- files or node --test options]`: every test but those in test/long, which take minutes each and have
+ * `npm run test:long`; on a PostgreSQL of its own where the machine has one.
+ */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { endWithParent } from '../src/embedded/end-with-parent.ts'
 import { startPostgresCluster } from './setup/postgres-cluster.ts'
 
-const ALL_TESTS = 'test/**/*.test.ts'
+const ALL_TESTS = 'test/{unit,contracts,integration,e2e}/**/*.test.ts'
 /** For two cores: many files wait for processes of their own, or for a clock. */
 const CONCURRENCY = 3
 /** Each test file is a process that loads the same modules: what V8 made of them is kept for the next. */

@@ -71,7 +71,7 @@ export const environmentSchema = Type.Object({
     64 * 1024 ** 3,
     'Ceiling for the buffers of all uploads of one process, beside the heads (144 KiB at most) of each; who finds no room waits',
   ),
-  UPLOAD_TIMEOUT_S: integer(900, 1, 86_400, 'Longest time an upload may take'),
+  UPLOAD_TIMEOUT_S: integer(900, 1, 86_400, 'Longest time an upload may take, its waiting for us included'),
   DIRECT_UPLOAD_TIMEOUT_S: integer(
     3600,
     1,
@@ -94,6 +94,9 @@ export const environmentSchema = Type.Object({
   ANALYSIS_THREADS: integer(0, 0, 256, 'Analysis threads of one process; 0 is one per core'),
   FORWARD_CONCURRENCY: integer(100, 1, 1000, 'Jobs one forwarder handles at once'),
   FORWARD_WINDOW: integer(1000, 1, 1_000_000, 'Jobs unfinished in SQS above which the forwarder holds back'),
+  FORWARD_WINDOW_PER_OWNER: integer(0, 0, 1_000_000, 'How many of these may be of one owner; 0 is half of them'),
+  JOB_LOCK_S: integer(10, 1, 3600, 'Time after which what a killed forwarder held waits again'),
+  VISIBILITY_TIMEOUT_S: integer(30, 1, 43_200, 'Time after which what a killed consumer of SQS held comes back'),
   RECORD_CONCURRENCY: integer(20, 1, 1000, 'Results one recorder handles at once'),
   RECONCILE_INTERVAL_S: Type.Number({
     default: 5,

@@ -7,6 +7,7 @@ import type { Job, JobError, JobStatus, Priority, Route, UnfinishedStatus } from
 import type { JobPlace } from './domain/job-cursor.ts'
 import type { ProgressEvent } from './domain/progress-event.ts'
 import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
+import type { DeadLetterStore } from './ports/dead-letters.ts'
 import type { CallbackSender, DeliveryStore, OwnerSecretStore } from './ports/deliveries.ts'
 import type { Announced, DirectUploads, UploadFactStore } from './ports/direct-uploads.ts'
 import type { Formatter } from './ports/formatter.ts'
@@ -15,6 +16,7 @@ import type { Memory } from './ports/memory.ts'
 import type { ObjectStore } from './ports/object-store.ts'
 import type { ReferenceChecker } from './ports/reference-checker.ts'
 import type { InspectHead, Sniff } from './ports/sniff.ts'
+import type { Timeline } from './ports/timeline.ts'
 import type { OwnerDeletionStore, RetentionStore, SweepStore } from './ports/upkeep.ts'
 
 export interface Ports {
@@ -27,9 +29,13 @@ export interface Ports {
   readonly jobQueue: JobQueue
   readonly analysisQueue: MessageQueue
   readonly resultQueue: MessageQueue
+  /** The dead-letter queues of the two. */
+  readonly analysisDeadQueue: MessageQueue
+  readonly resultDeadQueue: MessageQueue
   readonly progress: ProgressLog
   readonly analyser: Analyser
   readonly formatter: Formatter
+  readonly deadLetters: DeadLetterStore
   readonly deliveries: DeliveryStore
   readonly ownerSecrets: OwnerSecretStore
   readonly callbackSender: CallbackSender
@@ -37,6 +43,7 @@ export interface Ports {
   readonly sweeps: SweepStore
   readonly retention: RetentionStore
   readonly ownerDeletions: OwnerDeletionStore
+  readonly timeline: Timeline
   readonly sniff: Sniff
   readonly inspectHead: InspectHead
   readonly referenceChecker: ReferenceChecker
@@ -158,8 +165,8 @@ export interface JobStore {
   restart(jobId: string, attempt: number): Promise<Advanced>
   /** An owner's jobs, newest first. */
   list(owner: string, filter: JobFilter): Promise<Job[]>
-  /** How many rows are `forwarded` or `analysing`; counts no further than `limit`. */
-  countInFlight(limit: number): Promise<number>
+  /** How many rows are `forwarded` or `analysing`, by owner; counts no further than `limit` in all. */
+  countInFlight(limit: number): Promise<ReadonlyMap<string, number>>
   /** How many of the owner's rows are unfinished; counts no further than `atMost`. */
   countUnfinished(owner: string, atMost: number): Promise<number>
   /** The result of a completed job. */
@@ -240,6 +247,7 @@ export interface TokenStore {
 
 export interface QueuedJob {
   readonly jobId: string
+  readonly owner: string
   readonly attempt: number
   readonly priority: Priority
   readonly notBefore: Date | null
@@ -255,6 +263,13 @@ export interface ConsumeOptions {
   readonly release?: AbortSignal
 }
 
+/** How many more jobs may start now. */
+export interface Room {
+  readonly places: number
+  /** How many of these one owner may take. */
+  placesOf(owner: string): number
+}
+
 /** The queue close to the API (BullMQ). */
 export interface JobQueue {
   /**
@@ -264,12 +279,13 @@ export interface JobQueue {
   add(entries: readonly QueuedJob[]): Promise<void>
   /**
    * A final error (`retry: never`) is not tried again; any other is, with backoff, until the attempts are used up.
-   * With `room` no more jobs are started than it answered last: while that is 0, or it fails, the others wait in their
-   * order, use up no attempts, and it is asked again within half a second.
+   * With `room` no more jobs are started, in all and of one owner, than it answered last: while that is 0, or it fails,
+   * the others wait in their order, use up no attempts, and it is asked again within half a second. Who waits for a
+   * place of its owner's is in nobody else's way.
    */
   consume(
     handler: (entry: QueuedJob) => Promise<void>,
-    options: ConsumeOptions & { readonly room?: () => Promise<number> },
+    options: ConsumeOptions & { readonly room?: () => Promise<Room> },
   ): Promise<void>
   /** Takes a waiting job out. One that runs, or is not there, is left alone. Throws as `add` does. */
   remove(jobId: string, attempt: number): Promise<void>
@@ -281,6 +297,8 @@ export interface OutgoingMessage {
   readonly body: string
   /** Fair-queue group: the owner. */
   readonly groupId: string
+  /** Told the queue's name of the message when it is sent, before `send` answers. */
+  readonly onSent?: (messageId: string) => void
 }
 
 export interface ReceivedMessage {
@@ -402,4 +420,6 @@ export interface Analyser {
   readonly mode: 'robust' | 'praat'
   /** Takes over the streams: whatever happens, they are read to their end or destroyed. */
   analyse(job: AnalysisJob): Promise<AnalysisOutcome>
+  /** Throws `storage-unavailable` while there is no room to hold recordings in. */
+  check(): Promise<void>
 }

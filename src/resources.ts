@@ -9,6 +9,7 @@ import { createCallbackSender } from './callbacks/callback-sender.ts'
 import { type Config, parseOrigins } from './config.ts'
 import { createLazily, type Lazily, withGetters } from './lazily.ts'
 import { createAnalysisPool } from './media/analysis-pool.ts'
+import { findFfmpegOrThrow } from './media/ffmpeg-tools.ts'
 import { createFormatPool } from './media/format-pool.ts'
 import { inspectHead } from './media/inspect-head.ts'
 import { createReferenceChecker } from './media/reference-checker.ts'
@@ -23,6 +24,7 @@ import { createConnectRedis } from './queues/redis.ts'
 import { createSqsClient } from './queues/sqs-client.ts'
 import { createJobs } from './storage/create-job.ts'
 import { type DatabaseSource, openDatabase } from './storage/database.ts'
+import { createDeadLetterStore } from './storage/dead-letter-store.ts'
 import { createDeliveryStore } from './storage/delivery-store.ts'
 import { createDirectUploads } from './storage/direct-uploads.ts'
 import { createGatheringJobStore } from './storage/gathering-job-store.ts'
@@ -35,11 +37,15 @@ import { createOwnerDeletionStore } from './storage/owner-deletion-store.ts'
 import { createOwnerSecretStore } from './storage/owner-secret-store.ts'
 import { createRetentionStore } from './storage/retention-store.ts'
 import { createSweepStore } from './storage/sweep-store.ts'
+import { createTimeline } from './storage/timeline.ts'
 import { createTokenStore } from './storage/token-store.ts'
 import { createUploadFactStore } from './storage/upload-fact-store.ts'
 import { callbackGauge } from './telemetry/callback-gauge.ts'
+import { deadLetterGauge } from './telemetry/dead-letter-gauge.ts'
+import { analyserGauge, dependencyGauge } from './telemetry/dependency-gauge.ts'
 import { pipelineGauges } from './telemetry/gauges.ts'
 import { createMetrics, type MetricsRegistry } from './telemetry/metrics.ts'
+import { workerName } from './worker-name.ts'
 
 /** Where the stores are. */
 export interface Places {
@@ -62,19 +68,23 @@ export interface Resources {
   close(): Promise<void>
 }
 
-export function openResources(config: Config, places: Places, log: Log): Resources {
+/** `worker` names this process in timelines. */
+export function openResources(config: Config, places: Places, log: Log, worker = workerName('all')): Resources {
   const { lazily, closeAll } = createLazily()
   const metrics = createMetrics()
-  const stores = openStores(config, places, log, lazily)
+  const stores = openStores(config, places, log, lazily, { metrics, worker })
   const queues = openQueues(config, places, log, lazily, metrics)
   const analysisThreads = config.analysisThreads || availableParallelism()
   const analyser = lazily(
-    () =>
-      createAnalysisPool({
+    () => {
+      // Of analysers alone: where nothing is analysed, nothing of it has to be there.
+      metrics.addGauges(analyserGauge({ ffmpeg: findFfmpegOrThrow, temporary_files: () => ports.analyser.check() }))
+      return createAnalysisPool({
         threads: analysisThreads,
         maxDurationS: config.maxDurationS,
         timeoutMs: config.analysisTimeoutS * 1000,
-      }),
+      })
+    },
     (pool) => pool.close(),
   )
   const formatter = lazily(
@@ -96,6 +106,8 @@ export function openResources(config: Config, places: Places, log: Log): Resourc
   const jobs = { countByStatus: () => ports.jobs.countByStatus() }
   const jobQueue = { counts: () => ports.jobQueue.counts() }
   for (const source of pipelineGauges({ jobs, jobQueue, messageQueues })) metrics.addGauges(source)
+  metrics.addGauges(deadLetterGauge({ group: (filter, keys) => ports.deadLetters.group(filter, keys) }))
+  metrics.addGauges(dependencyGauge(ports))
   metrics.addGauges(callbackGauge({ oldestPendingAgeS: () => ports.deliveries.oldestPendingAgeS() }))
   return {
     ports,
@@ -115,7 +127,12 @@ export function openResources(config: Config, places: Places, log: Log): Resourc
   }
 }
 
-function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
+interface Noting {
+  readonly metrics: MetricsRegistry
+  readonly worker: string
+}
+
+function openStores(config: Config, places: Places, log: Log, lazily: Lazily, noting: Noting) {
   const database = lazily(
     () => openDatabase('url' in places.database ? { ...places.database, log } : places.database),
     (db) => db.destroy(),
@@ -128,10 +145,15 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
   const keys = lazily(() => createKeyStore(database()))
   const tokens = lazily(() => createTokenStore(database()))
   const deliveries = lazily(() => createDeliveryStore(database()))
+  const deadLetters = lazily(() => createDeadLetterStore(database()))
   const ownerSecrets = lazily(() => createOwnerSecretStore(database()))
   const sweeps = lazily(() => createSweepStore(database()))
   const retention = lazily(() => createRetentionStore(database()))
   const ownerDeletions = lazily(() => createOwnerDeletionStore(database()))
+  const timeline = lazily(
+    () => createTimeline({ db: database(), log, ...noting }),
+    (opened) => opened.close(),
+  )
   const callbackSender = lazily(
     () => createCallbackSender({ allowLoopback: config.callbackAllowLoopback === 'true' }),
     (sender) => sender.close(),
@@ -149,11 +171,13 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily) {
       keys,
       tokens,
       deliveries,
+      deadLetters,
       ownerSecrets,
       callbackSender,
       sweeps,
       retention,
       ownerDeletions,
+      timeline,
       objects,
       directUploads,
       uploadFacts,
@@ -168,14 +192,19 @@ function openQueues(config: Config, places: Places, log: Log, lazily: Lazily, me
     () => createSqsClient(awsOptions(config, places)),
     (client) => client.destroy(),
   )
-  const queue = ({ name: usual, visibilityTimeoutS }: QueueTopology, url: string | undefined) => {
+  const { visibilityTimeoutS } = config
+  const queue = ({ name: usual }: QueueTopology, url: string | undefined) => {
     const name = queueNameIn(url) ?? usual
     const deadLetterName = `${name}-dlq`
     return lazily(() => createNamedQueue({ client: sqs(), name, deadLetterName, visibilityTimeoutS, url, log }))
   }
+  const deadQueue = ({ name: usual, visibilityTimeoutS }: QueueTopology, url: string | undefined) => {
+    const name = `${queueNameIn(url) ?? usual}-dlq`
+    return lazily(() => createNamedQueue({ client: sqs(), name, visibilityTimeoutS, url: undefined, log }))
+  }
   const ports = {
     jobQueue: lazily(
-      () => createJobQueue({ connect, ...TOPOLOGY.jobQueue, log }),
+      () => createJobQueue({ connect, ...TOPOLOGY.jobQueue, lockDurationMs: config.jobLockS * 1000, log }),
       (opened) => opened.close(),
     ),
     progress: lazily(
@@ -188,6 +217,8 @@ function openQueues(config: Config, places: Places, log: Log, lazily: Lazily, me
     ),
     analysisQueue: queue(TOPOLOGY.analysisQueue, config.sqsQueueUrl),
     resultQueue: queue(TOPOLOGY.resultQueue, config.sqsResultQueueUrl),
+    analysisDeadQueue: deadQueue(TOPOLOGY.analysisQueue, config.sqsQueueUrl),
+    resultDeadQueue: deadQueue(TOPOLOGY.resultQueue, config.sqsResultQueueUrl),
   }
   return { sqs, ports }
 }

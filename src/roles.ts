@@ -11,6 +11,7 @@ import type { Ports, QueuedJob } from './ports.ts'
 import { aborted, pause } from './queues/pause.ts'
 import type { Runtime } from './runtime.ts'
 import { analyseRecording } from './services/analyse-recording.ts'
+import { buryingForwards, collectDeadLetters } from './services/collect-dead-letters.ts'
 import { deleteOwners } from './services/delete-owner.ts'
 import { deliverCallbacks } from './services/deliver-callbacks.ts'
 import { forwardJob } from './services/forward-job.ts'
@@ -43,7 +44,11 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
       concurrency: analysisThreads,
       signal,
       release,
-      probe: () => allOf(ports.jobs.check(), ports.objects.check()),
+      // A full disk and a results queue that takes nothing are outages too: they use up no receives.
+      probe: async () => {
+        await allOf(ports.jobs.check(), ports.objects.check(), ports.analyser.check())
+        await ports.resultQueue.depth()
+      },
     }),
   record: ({ ports, config, signal, release }) =>
     ports.resultQueue.consume((message) => recordResult(ports, message), {
@@ -52,12 +57,20 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
       release,
       probe: () => ports.jobs.check(),
     }),
-  reconcile: (context) => allOf(runReconciler(context), runUpkeep(context), runCallbacks(context)),
+  reconcile: (context) =>
+    allOf(
+      runReconciler(context),
+      runUpkeep(context),
+      runCallbacks(context),
+      collectDeadLetters(context.ports, context),
+    ),
 }
 
 function consumeForwards(ports: Ports, config: Config, { signal, release }: Runtime): Promise<void> {
-  const forward = (entry: QueuedJob) => forwardJob(ports, entry)
-  const { send, room } = createForwardWindow(ports, { size: config.forwardWindow, forward })
+  const forward = buryingForwards(ports, (entry: QueuedJob) => forwardJob(ports, entry))
+  const size = config.forwardWindow
+  const perOwner = config.forwardWindowPerOwner || Math.ceil(size / 2)
+  const { send, room } = createForwardWindow(ports, { size, perOwner, forward })
   return ports.jobQueue.consume(send, { concurrency: config.forwardConcurrency, signal, release, room })
 }
 
@@ -86,6 +99,7 @@ async function runApi(context: RoleContext): Promise<void> {
     ports,
     auth: authOptionsOf(config),
     limits: config,
+    rules: config,
     server: config,
     maxUnfinishedJobs: config.maxUnfinishedJobsPerOwner,
     logger,

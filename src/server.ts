@@ -10,6 +10,7 @@ import { openResources } from './resources.ts'
 import { ROLES, type Role, runWorker } from './roles.ts'
 import { runProcess } from './runtime.ts'
 import { createLogger } from './telemetry/logger.ts'
+import { workerName } from './worker-name.ts'
 
 /** Runs one role against real stores until a signal stops it. */
 export async function runRole(role: Role): Promise<void> {
@@ -28,7 +29,7 @@ export async function runRole(role: Role): Promise<void> {
   }
   await runProcess(
     async (runtime) => {
-      const resources = openResources(config, places, logger)
+      const resources = openResources(config, places, logger, workerName(role))
       const onListening = (url: string) => logger.info({ url }, 'listening')
       const context = { ...runtime, ...resources, config, logger, onListening }
       await (role === 'api' ? ROLES.api(context) : runWorker(role, context)).finally(() => resources.close())

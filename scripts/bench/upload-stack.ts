@@ -1,10 +1,8 @@
 /** Everything an upload needs, each in a process of its own: PostgreSQL, Redis, S3, and the API alone, without workers. */
 import { readFileSync } from 'node:fs'
-import { loadConfig } from '../../src/config.ts'
 import { startRedisServer } from '../../src/embedded/redis-server.ts'
-import { openResources } from '../../src/resources.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
 import { startPostgresCluster } from '../setup/postgres-cluster.ts'
+import { AWS_ENV, prepareStores } from '../stack/prepare.ts'
 import { type BenchProcess, startBenchProcess } from './upload-process.ts'
 
 export interface UploadStack {
@@ -21,8 +19,6 @@ export interface UploadStack {
 
 /** Many owners, as in the field: what one owner may take is not what is measured. */
 const OWNERS = 16
-const REGION = 'us-east-1'
-const AWS_ENV = { AWS_REGION: REGION, AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' }
 
 /** The key of one of the owners; an admin's with 0. */
 export function benchKey(owner: number): string {
@@ -49,7 +45,7 @@ export async function startUploadStack(): Promise<UploadStack | string> {
     const s3 = await start(['scripts/bench/upload-aws.ts'])
     const sink = await start(['scripts/bench/upload-sink.ts'])
     const stores = { ...AWS_ENV, DATABASE_URL: cluster.url, REDIS_URL: redis.url }
-    await prepare(cluster.url, redis.url, s3.url)
+    await prepareStores(cluster.url, redis.url, s3.url)
     return {
       databaseUrl: cluster.url,
       s3,
@@ -72,25 +68,12 @@ export async function startUploadStack(): Promise<UploadStack | string> {
   }
 }
 
-/** Makes the schema, the bucket and the queues. */
-async function prepare(url: string, redisUrl: string, awsEndpointUrl: string): Promise<void> {
-  const log = createLogger('silent', {})
-  const places = { database: { url, log }, redisUrl, awsEndpointUrl, embeddedAws: true }
-  const resources = openResources(loadConfig({ AWS_REGION: REGION }), places, log)
-  try {
-    await resources.migrate()
-    await resources.provision()
-  } finally {
-    await resources.close()
-  }
-}
-
 /** As `npm run api` starts it, with its options of Node. */
-function apiCommand(): string[] {
+export function apiCommand(): string[] {
   const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   return scripts.api.split(' ').slice(1)
 }
 
-function bootstrapKeys(): string {
+export function bootstrapKeys(): string {
   return Array.from({ length: OWNERS }, (_, n) => `owner-${n}=${benchKey(n)}${n === 0 ? ':admin' : ''}`).join(',')
 }

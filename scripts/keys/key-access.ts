@@ -7,8 +7,8 @@ import { createKey, revokeKey } from '../../src/services/manage-keys.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { createKeyStore } from '../../src/storage/key-store.ts'
 import { createOwnerSecretStore } from '../../src/storage/owner-secret-store.ts'
-import { createApiClient } from './api-client.ts'
-import { UsageError } from './usage-error.ts'
+import type { ApiClient } from './api-client.ts'
+import type { Environment } from './run-command.ts'
 
 export interface KeyRequest {
   readonly owner: string
@@ -27,25 +27,9 @@ export interface KeyAccess {
   close(): Promise<void>
 }
 
-type Environment = Readonly<Record<string, string | undefined>>
-
 const PAGE_SIZE = 100
 
-/** TONEWIRE_URL leads to a running API; only without it is DATABASE_URL opened. Throws a UsageError without either. */
-export function openKeyAccess(env: Environment): KeyAccess {
-  const { TONEWIRE_URL: url, TONEWIRE_KEY: key, DATABASE_URL: databaseUrl } = env
-  if (url) {
-    if (!key) throw new UsageError('TONEWIRE_KEY is not set: it is the admin key to call the API with.')
-    return overHttp(url, key)
-  }
-  if (databaseUrl) return inDatabase(env)
-  throw new UsageError(
-    'Set TONEWIRE_URL and TONEWIRE_KEY (an admin key) to speak to a running API, or DATABASE_URL to open the database.',
-  )
-}
-
-function overHttp(url: string, key: string): KeyAccess {
-  const call = createApiClient(url, key)
+export function keysOverHttp(call: ApiClient): KeyAccess {
   return {
     create: async ({ owner, role, name, expiresAt }) =>
       (await call('POST', '/v1/admin/keys', {
@@ -73,7 +57,7 @@ function overHttp(url: string, key: string): KeyAccess {
   }
 }
 
-function inDatabase(env: Environment): KeyAccess {
+export function keysInDatabase(env: Environment): KeyAccess {
   const { databaseUrl = '' } = loadConfig(env)
   const db = openDatabase({ url: databaseUrl, poolSize: 1 })
   const ports = { keys: createKeyStore(db) }

@@ -10,8 +10,15 @@ import { findFreePort } from '../../src/embedded/free-port.ts'
 export interface PostgresCluster {
   /** Of a user who may create databases. */
   readonly url: string
+  /** Cuts every connection, as a crash would, and starts the server again with what was committed. */
+  restart(): Promise<void>
   /** Ends the server and removes its files. */
   stop(): Promise<void>
+}
+
+export interface ClusterOptions {
+  /** What is committed outlives `restart`; costs some of the speed. Default false. */
+  readonly keepsCommits?: boolean
 }
 
 const START_TIMEOUT_MS = 30_000
@@ -23,62 +30,75 @@ const SETTINGS = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off',
  * Starts a PostgreSQL of our own in a temporary folder, on a free loopback port, with a random password; it ends and
  * its files go with this process, however that ends. Resolves to a sentence when the machine has no PostgreSQL.
  */
-export async function startPostgresCluster(): Promise<PostgresCluster | string> {
+export async function startPostgresCluster(options: ClusterOptions = {}): Promise<PostgresCluster | string> {
   const programs = findPrograms()
   if (programs === undefined) return 'initdb and postgres are not on PATH or in /usr/lib/postgresql/*/bin'
   const user = unprivilegedUser()
   if (typeof user === 'string') return user
   const folder = mkdtempSync(join(tmpdir(), 'postgres-'))
   try {
-    return await start(programs, user, folder)
+    return await start(programs, user, folder, options)
   } catch (error) {
     rmSync(folder, { recursive: true, force: true })
     throw error
   }
 }
 
-async function start(programs: string, user: User, folder: string): Promise<PostgresCluster> {
-  const [data, passwordFile] = [join(folder, 'data'), join(folder, 'password')]
+async function start(
+  programs: string,
+  user: User,
+  folder: string,
+  { keepsCommits = false }: ClusterOptions,
+): Promise<PostgresCluster> {
+  const data = join(folder, 'data')
+  const password = initialise(programs, user, folder, data)
+  const port = await findFreePort()
+  const settings = keepsCommits ? [...SETTINGS, 'synchronous_commit=on'] : SETTINGS
+  const options = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, ...settings]
+  const args = ['-D', data, ...options.flatMap((option) => ['-c', option])]
+  const identity = { cwd: folder, ...user }
+  const open = async (): Promise<() => Promise<void>> => {
+    const server = spawn(join(programs, 'postgres'), args, {
+      ...identity,
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const release = endWithParent(server.pid as number, { signal: 'QUIT', cleanUp: folder })
+    const close = async () => {
+      await end(server)
+      release()
+    }
+    await untilReady(server).catch(async (error) => {
+      await close()
+      throw error
+    })
+    return close
+  }
+  let close = await open()
+  return {
+    url: `postgres://tests:${password}@127.0.0.1:${port}/postgres`,
+    async restart() {
+      await close()
+      close = await open()
+    },
+    async stop() {
+      await close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Makes the files of a server, and the password of its user. */
+function initialise(programs: string, user: User, folder: string, data: string): string {
+  const passwordFile = join(folder, 'password')
   const password = randomBytes(16).toString('hex')
   mkdirSync(data, { mode: 0o700 })
   writeFileSync(passwordFile, password, { mode: 0o600 })
   for (const path of [folder, data, passwordFile]) if (user.uid !== undefined) chownSync(path, user.uid, user.gid)
-  const identity = { cwd: folder, ...user }
-  const initdb = [
-    '--pgdata',
-    data,
-    '--username',
-    'tests',
-    '--pwfile',
-    passwordFile,
-    '--encoding',
-    'UTF8',
-    '--locale',
-    'C',
-  ]
-  execFileSync(join(programs, 'initdb'), [...initdb, '--auth', 'scram-sha-256', '--no-sync'], {
-    ...identity,
-    stdio: 'pipe',
-  })
-  const port = await findFreePort()
-  const options = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, ...SETTINGS]
-  const args = ['-D', data, ...options.flatMap((option) => ['-c', option])]
-  const server = spawn(join(programs, 'postgres'), args, {
-    ...identity,
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const release = endWithParent(server.pid as number, { signal: 'QUIT', cleanUp: folder })
-  const stop = async () => {
-    await end(server)
-    release()
-    rmSync(folder, { recursive: true, force: true })
-  }
-  await untilReady(server).catch(async (error) => {
-    await stop()
-    throw error
-  })
-  return { url: `postgres://tests:${password}@127.0.0.1:${port}/postgres`, stop }
+  const place = ['--pgdata', data, '--username', 'tests', '--pwfile', passwordFile]
+  const kind = ['--encoding', 'UTF8', '--locale', 'C', '--auth', 'scram-sha-256', '--no-sync']
+  execFileSync(join(programs, 'initdb'), [...place, ...kind], { cwd: folder, ...user, stdio: 'pipe' })
+  return password
 }
 
 /** The server says on stderr when it is ready; what it says later is not wanted, but has to be read. */

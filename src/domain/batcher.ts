@@ -13,6 +13,8 @@ export interface BatcherOptions<T, R> {
   readonly run: (items: readonly T[]) => Promise<readonly (R | Error)[]>
   /** Waits this long for more calls, but only under traffic: from the tenth call within 100 ms on. Default 0: never. */
   readonly lingerMs?: number
+  /** So many calls are a batch worth its statement or request: nobody waits for more. Default `maxSize`. */
+  readonly enough?: number
   /** Most bytes of one batch by `sizeOf`; an item that is larger travels alone. Default: no bound. */
   readonly maxBytes?: number
   readonly sizeOf?: (item: T) => number
@@ -31,31 +33,39 @@ interface Call<T, R> {
 
 /** Makes the function that puts one item into a batch and resolves or rejects with the outcome of that item alone. */
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): (item: T) => Promise<R> {
-  const { maxSize, maxInFlight, run, lingerMs = 0, maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0 } = options
+  const { maxSize, maxInFlight, run, lingerMs = 0, enough = maxSize } = options
+  const { maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0 } = options
   const waiting: Call<T, R>[] = []
   let inFlight = 0
   const traffic = createTrafficSense()
   let cancelFlush: (() => void) | undefined
+  let isFlushingSoon = false
 
   function plan(): void {
     if (waiting.length === 0 || inFlight >= maxInFlight) return
     if (waiting.length >= maxSize) flush()
-    else if (cancelFlush === undefined) planFlush()
+    else if (lingerMs > 0 && waiting.length < enough && traffic.isBusy()) linger()
+    else flushSoon()
   }
 
-  function planFlush(): void {
-    if (lingerMs > 0 && traffic.isBusy()) {
-      const timer = setTimeout(flush, lingerMs)
-      cancelFlush = () => clearTimeout(timer)
-    } else {
-      const immediate = setImmediate(flush)
-      cancelFlush = () => clearImmediate(immediate)
-    }
+  function linger(): void {
+    if (cancelFlush !== undefined) return
+    const timer = setTimeout(flush, lingerMs)
+    cancelFlush = () => clearTimeout(timer)
+  }
+
+  function flushSoon(): void {
+    if (isFlushingSoon) return
+    cancelFlush?.()
+    isFlushingSoon = true
+    const immediate = setImmediate(flush)
+    cancelFlush = () => clearImmediate(immediate)
   }
 
   function flush(): void {
     cancelFlush?.()
     cancelFlush = undefined
+    isFlushingSoon = false
     if (waiting.length === 0 || inFlight >= maxInFlight) return
     const batch = waiting.splice(0, countOfNext(waiting, maxSize, maxBytes))
     inFlight += 1

@@ -26,6 +26,7 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
   'route-not-found': 'No route has this method and path. Look at `/openapi.json`.',
   'callback-refused': 'The `callback_url` is not https, or points to where nothing may be called. Give a public one.',
   'delivery-not-found': 'The job has no such delivery. List its deliveries.',
+  'letter-not-found': 'No dead letter has this id, or its time is over. List the letters.',
   'job-not-found': 'The id is of no job of yours. List your jobs.',
   'token-not-found': 'There is no reference material under this token. Store some.',
   'result-not-ready': 'The job has not completed; `detail` says where it is. Follow its events.',
@@ -59,6 +60,7 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
   'reference-invalid': 'The reference file cannot be read; `detail` says why. Mend the file.',
   'analysis-timeout': 'The analysis did not end in its time. Send a shorter recording.',
   'analysis-failed': 'The analysis broke off. Retry the job.',
+  'analysis-abandoned': 'The order to analyse was handed out too often and never came to an end. Retry the job.',
   'job-too-old': 'The job was not done within the age limit. Retry the job.',
   internal: 'A fault of ours. Report it with the `request_id`.',
 }

@@ -26,6 +26,7 @@ export const ERRORS = {
   'route-not-found': { status: 404, title: 'There is nothing at this address', retry: 'never' },
   'callback-refused': { status: 400, title: 'This callback_url cannot be called', retry: 'never' },
   'delivery-not-found': { status: 404, title: 'There is no such delivery', retry: 'never' },
+  'letter-not-found': { status: 404, title: 'There is no such dead letter', retry: 'never' },
   'job-not-found': { status: 404, title: 'There is no such job', retry: 'never' },
   'token-not-found': { status: 404, title: 'There is no such token', retry: 'never' },
   'result-not-ready': { status: 409, title: 'There is no result', retry: 'never' },
@@ -58,6 +59,7 @@ export const ERRORS = {
   'reference-invalid': { status: 422, title: 'The reference material cannot be used', retry: 'never' },
   'analysis-timeout': { status: 504, title: 'The analysis took too long', retry: 'never' },
   'analysis-failed': { status: 500, title: 'The analysis failed', retry: 'later' },
+  'analysis-abandoned': { status: 500, title: 'The analysis was given up', retry: 'later' },
   'job-too-old': { status: 504, title: 'The job could not be finished in time', retry: 'later' },
   internal: { status: 500, title: 'Something went wrong on our side', retry: 'later' },
 } as const satisfies Record<string, { status: number; title: string; retry: 'never' | 'later' }>

@@ -5,6 +5,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fasti
 import type { CallbackUrlRules } from '../domain/callback-url.ts'
 import type { Ports } from '../ports.ts'
 import type { UploadLimits } from '../services/accept-upload.ts'
+import type { TellRules } from '../services/tell-timeline.ts'
 import type { Auth, AuthOptions } from './auth.ts'
 import type { HealthDependencies } from './routes/health.ts'
 import type { ServerLimits } from './server-limits.ts'
@@ -24,6 +25,8 @@ export interface AppOptions extends HealthDependencies {
   readonly limits: UploadLimits & Patience
   readonly auth: AuthOptions
   readonly logger: FastifyBaseLogger
+  /** By which timelines say what comes next. */
+  readonly rules: TellRules
   /** Default: those of `server-limits.ts`. */
   readonly server?: ServerLimits
   /** Of one owner; 0 or nothing is no limit. */

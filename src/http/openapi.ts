@@ -6,6 +6,7 @@ import { fastifySwagger } from '@fastify/swagger'
 import { ERRORS, type ErrorCode } from '../domain/errors.ts'
 import type { App } from './dependencies.ts'
 import { COMPONENTS, HEADERS } from './descriptions/components.ts'
+import { LETTER_OPERATIONS } from './descriptions/dead-letter-operations.ts'
 import { ANSWER_EXAMPLES, BODY_EXAMPLES } from './descriptions/examples.ts'
 import { JOB_OPERATIONS } from './descriptions/job-operations.ts'
 import { type Operation, TAGS } from './descriptions/operation.ts'
@@ -16,6 +17,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...JOB_OPERATIONS,
   ...UPLOAD_OPERATIONS,
   ...OTHER_OPERATIONS,
+  ...LETTER_OPERATIONS,
 }
 
 const ABOUT = [

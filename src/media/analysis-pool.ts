@@ -20,7 +20,7 @@ import type { PitchOptions } from '../analysis/pitch.ts'
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { Analyser, AnalysisJob, AnalysisOutcome } from '../ports.ts'
 import type { AnalysisAnswer, AnalysisTask, ProgressNote } from './analysis-worker.ts'
-import { createSpool, type Spool } from './spool.ts'
+import { checkSpool, createSpool, type Spool } from './spool.ts'
 
 export interface AnalysisPoolOptions {
   /** Default: one per core. */
@@ -35,6 +35,8 @@ export interface AnalysisPoolOptions {
   readonly mode?: PitchOptions['mode']
   /** Parent of the folder for spooled files; default: the system's. */
   readonly tmpDir?: string
+  /** With less room there `check` throws; default 16 MiB. */
+  readonly leastFreeBytes?: number
   /** Told of a thread that died while it had nothing to do; another has taken its place. */
   readonly onThreadError?: (error: Error) => void
   /** The module that the threads run; another one only to see how the pool takes its faults. */
@@ -84,6 +86,7 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
         if (held === 0) onIdle()
       }
     },
+    check: () => checkSpool(options.tmpDir, options.leastFreeBytes),
     async close() {
       closing.abort(new AppError('shutting-down', 'The analyser is stopping.'))
       // The threads end their decoders themselves when they are asked to stop.

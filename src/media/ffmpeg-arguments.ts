@@ -51,6 +51,11 @@ export function decodersOf(codec: string): string | undefined {
   return PLAIN_PCM.test(codec) ? codec : Object.hasOwn(DECODERS, codec) ? DECODERS[codec] : undefined
 }
 
+/** What an ffmpeg must have: a decoder each, or several of which one is enough, comma separated. */
+export function neededDecoders(): string[] {
+  return Object.values(DECODERS)
+}
+
 /** Undefined for a format that ffmpeg is not asked to read. */
 export function demuxerOf(format: string): string | undefined {
   return Object.hasOwn(DEMUXERS, format) ? DEMUXERS[format] : undefined

@@ -38,6 +38,13 @@ export function findFfmpeg(path: string = process.env.PATH ?? ''): FfmpegTools |
   return found.get(path)
 }
 
+/** Throws where `findFfmpeg` finds nothing. */
+export async function findFfmpegOrThrow(): Promise<FfmpegTools> {
+  const tools = findFfmpeg()
+  if (tools === undefined) throw new Error('ffmpeg or ffprobe is not on PATH')
+  return tools
+}
+
 function search(path: string): FfmpegTools | undefined {
   const ffmpeg = findOn(path, 'ffmpeg')
   const ffprobe = findOn(path, 'ffprobe')

@@ -3,11 +3,12 @@
  * behind goes when the next one starts a spool in the same folder.
  */
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { AppError } from '../domain/errors.ts'
 
 export interface SpooledFile extends AsyncDisposable {
   readonly path: string
@@ -21,6 +22,8 @@ export interface Spool {
 }
 
 const PREFIX = 'tonewire-analysis-'
+/** Less than this is as good as full: a recording would break off half-way. */
+export const LEAST_FREE_BYTES = 16 * 1024 ** 2
 
 /** The folder is made on first use, below `parent` (default: the system's folder for temporary files). */
 export function createSpool(parent: string = tmpdir()): Spool {
@@ -31,10 +34,19 @@ export function createSpool(parent: string = tmpdir()): Spool {
     // mkdtemp makes it accessible to this user only.
     return mkdtemp(join(parent, `${PREFIX}${process.pid}-`))
   }
+  /** What did not work, on a full disk say, is tried again with the next file. */
+  function openOnce(): Promise<string> {
+    if (folder !== undefined) return folder
+    const opening = open()
+    folder = opening
+    opening.catch(() => {
+      if (folder === opening) folder = undefined
+    })
+    return opening
+  }
   return {
     async write(name, content, signal) {
-      folder ??= open()
-      const path = join(await folder, `${++written}-${name.replaceAll(/[^A-Za-z0-9-]/g, '_')}`)
+      const path = join(await openOnce(), `${++written}-${name.replaceAll(/[^A-Za-z0-9-]/g, '_')}`)
       try {
         await pipeline(content, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal })
       } catch (error) {
@@ -47,6 +59,19 @@ export function createSpool(parent: string = tmpdir()): Spool {
       if (folder !== undefined) await rm(await folder, { recursive: true, force: true })
       folder = undefined
     },
+  }
+}
+
+/** Throws `storage-unavailable` while files cannot be written below this folder, or hardly. */
+export async function checkSpool(parent: string = tmpdir(), leastFreeBytes = LEAST_FREE_BYTES): Promise<void> {
+  try {
+    const { bavail, bsize } = await statfs(parent)
+    if (bavail * bsize < leastFreeBytes) throw new Error(`${bavail * bsize} bytes are free in ${parent}`)
+    // Room alone does not tell: it may be read-only, or out of names.
+    await rm(await mkdtemp(join(parent, `${PREFIX}${process.pid}-check-`)), { recursive: true, force: true })
+  } catch (error) {
+    const detail = 'The folder of temporary files is full, or cannot be written.'
+    throw new AppError('storage-unavailable', detail, { cause: error })
   }
 }
 

@@ -15,6 +15,8 @@ export interface UploadFacts extends Announced {
   readonly uploadId: string | null
   /** The end of the whole upload, by the database's clock. */
   readonly expiresAt: Date
+  /** Seconds until then when it was read, by the same clock; negative when it is over. */
+  readonly leftS: number
 }
 
 /** What the rows of direct uploads say besides the job; throws `database-unavailable`. */

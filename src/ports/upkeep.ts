@@ -44,7 +44,7 @@ export interface RetentionStore {
    * retried. One that is not finished within `leaseS` is handed out again.
    */
   claim(rules: { readonly ageS: number; readonly leaseS: number; readonly limit: number }): Promise<Job[]>
-  /** Leaves tombstones of jobs that were handed out: no results, no personal fields, no callbacks. How many. */
+  /** Leaves tombstones of jobs that were handed out: no results, no personal fields, no callbacks, no hops. How many. */
   finish(jobIds: readonly string[]): Promise<number>
 }
 
@@ -70,9 +70,9 @@ export interface OwnerDeletionStore {
   begin(owner: string): Promise<BegunDeletion | 'last-admin'>
   /** Hands out deletions that are due; each is due again after `retryS`. */
   claim(rules: { readonly retryS: number; readonly limit: number }): Promise<OwnerDeletion[]>
-  /** Deletes the rows of these jobs with their results and callbacks. */
+  /** Deletes the rows of these jobs with their results, callbacks and hops. */
   removeJobs(owner: string, jobIds: readonly string[]): Promise<void>
-  /** Deletes the owner's tokens, keys and secrets. */
+  /** Deletes the owner's tokens, keys, secrets and dead letters. */
   removeOthers(owner: string): Promise<void>
   /** Ends it when it began at least `settleS` ago and there is no row of the owner; true when it is over. */
   end(owner: string, settleS: number): Promise<boolean>

@@ -102,10 +102,10 @@ function idOf({ jobId, attempt }: Pick<QueuedJob, 'jobId' | 'attempt'>): string 
 }
 
 function toBullJob(entry: QueuedJob) {
-  const { jobId, attempt, priority, notBefore } = entry
+  const { jobId, owner, attempt, priority, notBefore } = entry
   return {
     name: 'forward',
-    data: { jobId, attempt, priority, notBefore: notBefore?.toISOString() ?? null },
+    data: { jobId, owner, attempt, priority, notBefore: notBefore?.toISOString() ?? null },
     opts: {
       jobId: idOf(entry),
       priority: PRIORITY[priority],

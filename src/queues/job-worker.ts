@@ -2,12 +2,12 @@
  * A BullMQ worker that runs until it is told to stop. Work held at that moment is finished, or given back without
  * using up a try when `release` aborts. Redis being away never keeps it from stopping.
  */
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { toAppError } from '../domain/errors.ts'
 import type { Priority } from '../domain/job.ts'
 import { type Backoff, backoffMs } from '../domain/retry.ts'
-import type { ConsumeOptions, Log, QueuedJob } from '../ports.ts'
+import type { ConsumeOptions, Log, QueuedJob, Room } from '../ports.ts'
 import { createJobGate, type JobGate } from './job-gate.ts'
 import { aborted, endsWithin } from './pause.ts'
 import type { ConnectRedis } from './redis.ts'
@@ -27,6 +27,8 @@ export interface JobWorkerOptions {
 /** What a BullMQ job carries. */
 export interface QueuedJobData {
   readonly jobId: string
+  /** Missing in what an earlier release has added: such jobs count as one owner's. */
+  readonly owner?: string
   readonly attempt: number
   readonly priority: Priority
   readonly notBefore: string | null
@@ -39,7 +41,7 @@ type Release = () => void
 export async function consumeJobs(
   options: JobWorkerOptions,
   handler: (entry: QueuedJob) => Promise<void>,
-  { concurrency, signal, release, room }: ConsumeOptions & { readonly room?: () => Promise<number> },
+  { concurrency, signal, release, room }: ConsumeOptions & { readonly room?: () => Promise<Room> },
 ): Promise<void> {
   if (signal.aborted) return
   const { name, prefix, log, connect, lockDurationMs = 10_000, backoff = { baseMs: 1000, maxMs: 60_000 } } = options
@@ -84,15 +86,13 @@ async function work(
   release: AbortSignal | undefined,
   gate: JobGate | undefined,
 ): Promise<void> {
-  if (gate?.enter() === false) {
-    await job.moveToWait(token)
-    throw new WaitingError()
-  }
+  const entry = toQueuedJob(job.data)
+  if (gate !== undefined) await pass(gate, entry.owner, job, token)
   const outcome = Promise.withResolvers<void>()
   const giveBack = () => outcome.reject(RELEASED)
   held.add(giveBack)
   if (release?.aborted) giveBack()
-  else handler(toQueuedJob(job.data)).then(outcome.resolve, outcome.reject)
+  else handler(entry).then(outcome.resolve, outcome.reject)
   try {
     await outcome.promise
   } catch (error) {
@@ -102,6 +102,18 @@ async function work(
   } finally {
     held.delete(giveBack)
   }
+}
+
+/** Throws what BullMQ takes for "neither done nor failed" when the job may not run now. */
+async function pass(gate: JobGate, owner: string, job: Job<QueuedJobData>, token: string | undefined): Promise<void> {
+  const answer = gate.enter(owner, job)
+  if (answer === 'in') return
+  if (answer === 'full') {
+    await job.moveToWait(token)
+    throw new WaitingError()
+  }
+  await gate.hold(owner, job, token)
+  throw new DelayedError()
 }
 
 /** Without an `error` listener an EventEmitter throws: a lost connection would end the process. */
@@ -145,7 +157,7 @@ function endConnection(connection: Redis): void {
 }
 
 function toQueuedJob(data: QueuedJobData): QueuedJob {
-  return { ...data, notBefore: data.notBefore === null ? null : new Date(data.notBefore) }
+  return { ...data, owner: data.owner ?? '', notBefore: data.notBefore === null ? null : new Date(data.notBefore) }
 }
 
 /** The error as BullMQ has to see it: a final one is not tried again. */

@@ -31,31 +31,37 @@ interface Beat {
 /** SQS takes a message away 12 hours after its receive, however often it was extended; a minute is kept for the way. */
 const MAX_TOTAL_S = 12 * 3600 - 60
 
-export function createHeartbeat(receipts: MessageReceipts, visibilityTimeoutS: number, log: Log): Heartbeat {
+/** `now` counts milliseconds and never goes back. */
+export function createHeartbeat(
+  receipts: MessageReceipts,
+  visibilityTimeoutS: number,
+  log: Log,
+  now: () => number = () => performance.now(),
+): Heartbeat {
   const beats = new Map<HeldMessage, Beat>()
   const intervalMs = (visibilityTimeoutS * 1000) / 3
   const timer = setInterval(beatAll, intervalMs)
 
   function beatAll(): void {
-    const now = performance.now()
+    const nowMs = now()
     for (const [held, beat] of beats) {
-      if (beat.underway !== undefined || now - beat.extendedMs < intervalMs / 2) continue
-      beat.underway = extend(held, beat, now).finally(() => {
+      if (beat.underway !== undefined || nowMs - beat.extendedMs < intervalMs / 2) continue
+      beat.underway = extend(held, beat, nowMs).finally(() => {
         delete beat.underway
       })
     }
   }
 
-  async function extend(held: HeldMessage, beat: Beat, now: number): Promise<void> {
+  async function extend(held: HeldMessage, beat: Beat, nowMs: number): Promise<void> {
     const { messageId } = held
-    const leftS = Math.floor(MAX_TOTAL_S - (now - beat.receivedMs) / 1000)
+    const leftS = Math.floor(MAX_TOTAL_S - (nowMs - beat.receivedMs) / 1000)
     if (leftS <= 0) {
       beats.delete(held)
       return held.abort(new AppError('shutting-down', 'The message was held as long as the queue allows'))
     }
     try {
       const outcome = await receipts.hide(held.receipt, Math.min(visibilityTimeoutS, leftS))
-      beat.extendedMs = now
+      beat.extendedMs = nowMs
       if (outcome === 'done') return
       beats.delete(held)
       log.warn({ messageId }, 'message no longer ours, its handling may be repeated')
@@ -74,8 +80,8 @@ export function createHeartbeat(receipts: MessageReceipts, visibilityTimeoutS: n
         signal: controller.signal,
         abort: (reason) => controller.abort(reason),
       }
-      const now = performance.now()
-      beats.set(held, { receivedMs: now, extendedMs: now })
+      const nowMs = now()
+      beats.set(held, { receivedMs: nowMs, extendedMs: nowMs })
       return held
     },
     async stop(held) {

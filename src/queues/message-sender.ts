@@ -14,7 +14,7 @@ export interface MessageSenderOptions {
   readonly log: Log
   /** Batches on their way at the same time. Default 4. */
   readonly sendsInFlight?: number
-  /** Gathers this long while traffic flows: fewer requests for a little latency. Default 0. */
+  /** Gathers this long while traffic flows: fewer requests for a little latency. Default 20. */
   readonly lingerMs?: number
 }
 
@@ -23,19 +23,22 @@ type Outcome = 'sent' | AppError
 /** A batch call may carry 10 entries and 1 MiB in all; the rest of the MiB is for attributes and envelopes. */
 const MAX_ENTRIES = 10
 const MAX_BATCH_BYTES = 900_000
+/** A consumer whose every handler waits to send brings no more: so many go without waiting for others. */
+const ENOUGH = 5
 const ATTRIBUTES = { job_type: { DataType: 'String', StringValue: 'audio_analysis' } }
 
 /** The returned function never rejects: it resolves with undefined when sent, else with the reason why not. */
 export function createMessageSender(
   options: MessageSenderOptions,
 ): (message: OutgoingMessage) => Promise<AppError | undefined> {
-  const { client, queueUrl, log, sendsInFlight = 4, lingerMs = 0 } = options
+  const { client, queueUrl, log, sendsInFlight = 4, lingerMs = 20 } = options
   let withGroups = true
 
   async function sendBatch(messages: readonly OutgoingMessage[]): Promise<Outcome[]> {
     const asGroups = withGroups
     try {
-      const { Failed = [] } = await client.send(toCommand(queueUrl, messages, asGroups), BOUNDED)
+      const { Failed = [], Successful = [] } = await client.send(toCommand(queueUrl, messages, asGroups), BOUNDED)
+      for (const { Id, MessageId } of Successful) if (MessageId !== undefined) messages[Number(Id)]?.onSent?.(MessageId)
       if (asGroups && Failed.some(({ Code, Message }) => isGroupRefused(Code, Message)))
         return sendUngrouped(messages, Failed)
       return toOutcomes(messages, Failed)
@@ -68,6 +71,7 @@ export function createMessageSender(
     maxBytes: MAX_BATCH_BYTES,
     sizeOf: ({ body, groupId }) => Buffer.byteLength(body) + groupId.length,
     lingerMs,
+    enough: ENOUGH,
     run: sendBatch,
   })
   return async (message) => {

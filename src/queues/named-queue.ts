@@ -6,7 +6,8 @@ import { findQueueUrl } from './sqs-client.ts'
 
 export interface NamedQueueOptions extends Omit<MessageQueueOptions, 'queueUrl' | 'deadLetterUrl'> {
   readonly name: string
-  readonly deadLetterName: string
+  /** None for a dead-letter queue itself. */
+  readonly deadLetterName?: string
   /** Where the queue is, when that is known; else it is looked up by its name. */
   readonly url: string | undefined
 }
@@ -46,6 +47,6 @@ async function locate(options: NamedQueueOptions): Promise<MessageQueueOptions> 
   if (queueUrl === undefined) {
     throw new AppError('queue-unavailable', `There is no queue ${name}. Run npm run provision, or set its URL.`)
   }
-  const deadLetterUrl = await findQueueUrl(client, deadLetterName)
+  const deadLetterUrl = deadLetterName === undefined ? undefined : await findQueueUrl(client, deadLetterName)
   return { ...rest, client, queueUrl, ...(deadLetterUrl === undefined ? {} : { deadLetterUrl }) }
 }

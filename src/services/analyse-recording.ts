@@ -18,13 +18,17 @@ import {
 } from '../domain/messages.ts'
 import { recordingPrefix, resultPrefix } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
+import type { TimelineEntry } from '../domain/timeline.ts'
 import type { AnalysisOutcome, Ports, ReceivedMessage } from '../ports.ts'
 import { createJobWatch } from './job-watch.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
 import { keepComputedPitch, readReference } from './read-reference.ts'
 import { createThrottle } from './throttle.ts'
 
-type AnalysePorts = Pick<Ports, 'jobs' | 'objects' | 'resultQueue' | 'progress' | 'analyser' | 'metrics' | 'log'>
+type AnalysePorts = Pick<
+  Ports,
+  'jobs' | 'objects' | 'resultQueue' | 'progress' | 'timeline' | 'analyser' | 'metrics' | 'log'
+>
 
 const PROGRESS_INTERVAL_MS = 200
 /** What the object store is given in one request. */
@@ -40,43 +44,81 @@ export interface AnalyseOptions {
 export async function analyseRecording(
   ports: AnalysePorts,
   message: ReceivedMessage,
-  { checkIntervalMs = 1000, allowedPrefixes = [] }: AnalyseOptions = {},
+  options: AnalyseOptions = {},
 ): Promise<void> {
   const request = parseAnalysisRequest(message.body)
-  const job = await begin(ports, request)
+  const { messageId, receiveCount } = message
+  const order = { jobId: request.job_id, attempt: request.attempt, messageId, receiveCount }
+  const note: Note = (outcome, detail) => ports.timeline.note({ ...order, hop: 'analyse', outcome, detail })
+  try {
+    await attend(ports, request, message.signal, { ...options, note })
+  } catch (error) {
+    note('failed', toAppError(error).code)
+    throw error
+  }
+}
+
+type Note = (outcome: Extract<TimelineEntry, { hop: 'analyse' }>['outcome'], detail?: string) => void
+
+async function attend(
+  ports: AnalysePorts,
+  request: AnalysisRequest,
+  released: AbortSignal,
+  { checkIntervalMs = 1000, allowedPrefixes = [], note }: AnalyseOptions & { readonly note: Note },
+): Promise<void> {
+  const job = await begin(ports, request, note)
   if (job === undefined) return
   const startedAt = performance.now()
   const watch = createJobWatch(ports, job, checkIntervalMs)
-  const signal = AbortSignal.any([message.signal, watch.signal])
+  const signal = AbortSignal.any([released, watch.signal])
   const answer = await analyse(ports, request, job, { signal, look: watch.look, allowedPrefixes }).then(
-    (outcome) => (watch.signal.aborted ? undefined : toAnswer(ports, job, outcome, signal)),
+    (outcome) => {
+      if (watch.signal.aborted) return undefined
+      note('analysed')
+      return toAnswer(ports, job, outcome, signal)
+    },
     (error: unknown) => {
       if (watch.signal.aborted) return undefined
       if (!isFinal(error)) throw error
       ports.log.info({ jobId: job.jobId, attempt: job.attempt, err: error }, 'recording not analysable')
+      note('not-analysable', toAppError(error).code)
       return toFailedAnswer(job, error)
     },
   )
   if (answer === undefined) {
     ports.metrics.count('analyses', { outcome: 'stopped' })
+    note('stopped')
     return ports.log.info({ jobId: job.jobId, attempt: job.attempt }, 'analysis stopped')
   }
-  const [failure] = await ports.resultQueue.send([{ body: answer, groupId: job.owner }])
-  if (failure !== undefined) throw failure
+  await sendAnswer(ports, job, answer)
   ports.metrics.observe('analysis', (performance.now() - startedAt) / 1000)
 }
 
 /** Moves the row to `analysing`; undefined when there is nothing to analyse any more. */
-async function begin(ports: AnalysePorts, request: AnalysisRequest): Promise<Job | undefined> {
+async function begin(ports: AnalysePorts, request: AnalysisRequest, note: Note): Promise<Job | undefined> {
   const { job_id: jobId, attempt } = request
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'analysing' }])
   const job = advanced?.job
   if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
+  const isDue = job.attempt === attempt && !isTerminal(job.status)
+  note(isDue ? 'received' : 'repeat')
   await publishJobs(ports, [job])
   // A redelivered order finds its own row already in `analysing` and is analysed again: whoever had it may be gone.
-  if (job.attempt === attempt && !isTerminal(job.status)) return job
+  if (isDue) return job
   ports.metrics.count('analyses', { outcome: 'repeat' })
   return undefined
+}
+
+async function sendAnswer({ resultQueue, timeline }: AnalysePorts, job: Job, body: string): Promise<void> {
+  const { jobId, attempt, owner: groupId } = job
+  const beganAtMs = performance.now()
+  let messageId: string | undefined
+  const onSent = (id: string): void => {
+    messageId = id
+  }
+  const [failure] = await resultQueue.send([{ body, groupId, onSent }])
+  if (failure !== undefined) throw failure
+  timeline.note({ jobId, attempt, hop: 'answer', outcome: 'sent', messageId, beganAtMs })
 }
 
 interface Under {

@@ -16,7 +16,7 @@ import { publishJobs } from './publish-job.ts'
 
 type CancelPorts = Pick<
   Ports,
-  'jobs' | 'jobQueue' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'metrics' | 'log'
+  'jobs' | 'jobQueue' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'timeline' | 'metrics' | 'log'
 >
 
 /**
@@ -30,6 +30,7 @@ export async function cancelJob(ports: CancelPorts, { jobId, attempt }: Pick<Job
   if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
   // A retry came in between: what the owner wants to end is the job, not the attempt.
   if (!advanced?.moved && job.attempt > attempt) return cancelJob(ports, job)
+  if (advanced?.moved) ports.timeline.note({ jobId, attempt, hop: 'cancel', outcome: 'cancelled' })
   await publishJobs(ports, [job])
   if (!advanced?.moved) throw new AppError('job-terminal', `The job is ${job.status} already`)
   ports.metrics.count('job_operations', { operation: 'cancel' })

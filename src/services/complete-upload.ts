@@ -29,7 +29,16 @@ import { settledUpload } from './settled-upload.ts'
 
 type CompletePorts = Pick<
   Ports,
-  'jobs' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'sniff' | 'inspectHead' | 'metrics' | 'log'
+  | 'jobs'
+  | 'objects'
+  | 'directUploads'
+  | 'uploadFacts'
+  | 'progress'
+  | 'timeline'
+  | 'sniff'
+  | 'inspectHead'
+  | 'metrics'
+  | 'log'
 >
 
 /** What the check found out. */
@@ -145,6 +154,7 @@ async function keep(ports: CompletePorts, job: Job, { durationS, ...checked }: C
     return settledUpload(row ?? job)
   }
   ports.metrics.count('uploads', { outcome: 'stored' })
+  ports.timeline.note({ jobId, attempt, hop: 'upload', outcome: 'stored', detail: `${checked.sizeBytes} bytes` })
   await publishJobs(ports, [row])
   await tidily(ports, job, () => dropArrived(ports, job, objectKey))
   return row
@@ -184,6 +194,8 @@ async function endUpload(ports: CompletePorts, job: Job, end: End): Promise<Job>
   const { jobId, attempt } = job
   const [ended] = await ports.jobs.advance([{ jobId, attempt, from: 'uploading', ...end }])
   const row = ended?.job ?? job
+  const detail = end.to === 'failed' ? end.error.code : undefined
+  if (ended?.moved) ports.timeline.note({ jobId, attempt, hop: 'upload', outcome: end.to, detail })
   await publishJobs(ports, [row])
   if (ended?.moved) await tidily(ports, job, () => dropUpload(ports, job))
   return row

@@ -86,7 +86,8 @@ async function deleteJobs(ports: DeletionPorts, owner: string, jobs: readonly Jo
     ports,
     cancelled.flatMap(({ job }) => job ?? []),
   )
-  for (const { jobId, attempt } of unfinished) await ports.jobQueue.remove(jobId, attempt)
+  // Those that ended may still wait there, with their owner's name, until a forwarder looks at them.
+  for (const { jobId, attempt } of jobs) await ports.jobQueue.remove(jobId, attempt)
   await Promise.all(jobs.map((job) => deleteObjectsOf(ports, job)))
   const jobIds = jobs.map(({ jobId }) => jobId)
   await ports.progress.forget(owner, jobIds)

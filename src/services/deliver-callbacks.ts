@@ -13,7 +13,7 @@ import { backoffMs } from '../domain/retry.ts'
 import type { CallbackAnswer, ClaimedDelivery, DeliveryOutcome } from '../ports/deliveries.ts'
 import type { Ports } from '../ports.ts'
 
-type CallbackPorts = Pick<Ports, 'deliveries' | 'ownerSecrets' | 'callbackSender' | 'metrics' | 'log'>
+type CallbackPorts = Pick<Ports, 'deliveries' | 'ownerSecrets' | 'callbackSender' | 'timeline' | 'metrics' | 'log'>
 
 export interface DeliveryRules {
   /** Sends at once in this process (20). */
@@ -94,6 +94,8 @@ export async function deliverCallback(
   const status = await ports.deliveries.record(delivery, toOutcome(answer, delivery.tries, Math.random()))
   const outcome = status === 'pending' ? 'retry' : (status ?? 'superseded')
   ports.metrics.count('callbacks', { outcome })
+  const detail = answer.kind === 'answered' ? `HTTP ${answer.status}` : answer.kind
+  ports.timeline.note({ jobId, attempt: delivery.attempt, hop: 'callback', outcome, messageId: deliveryId, detail })
   ports.log.debug({ deliveryId, jobId, tries: delivery.tries, outcome }, 'callback tried')
 }
 

@@ -7,7 +7,7 @@ import type { Job } from '../domain/job.ts'
 import type { Ports } from '../ports.ts'
 import { publishJobs } from './publish-job.ts'
 
-type DispatchPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'metrics' | 'log'>
+type DispatchPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'timeline' | 'metrics' | 'log'>
 
 /**
  * Adds the job to the queue, then moves its row to `queued` and publishes. Repeating it is harmless.
@@ -15,8 +15,10 @@ type DispatchPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'metrics' | 
  * @returns the row as it is now, or as it was given when queue or database cannot be reached: accepted is accepted
  */
 export async function dispatchJob(ports: DispatchPorts, job: Job): Promise<Job> {
+  const hop = { jobId: job.jobId, attempt: job.attempt, hop: 'dispatch', beganAtMs: performance.now() } as const
   try {
     await ports.jobQueue.add([job])
+    ports.timeline.note({ ...hop, outcome: 'queued' })
     const [advanced] = await ports.jobs.advance([{ jobId: job.jobId, attempt: job.attempt, to: 'queued' }])
     const current = advanced?.job ?? job
     ports.metrics.count('dispatches', { outcome: 'queued' })
@@ -25,6 +27,7 @@ export async function dispatchJob(ports: DispatchPorts, job: Job): Promise<Job> 
   } catch (error) {
     if (!(error instanceof AppError) || error.retry === 'never') throw error
     ports.metrics.count('dispatches', { outcome: 'deferred' })
+    ports.timeline.note({ ...hop, outcome: 'deferred', detail: error.code })
     ports.log.warn({ jobId: job.jobId, err: error }, 'job left for the reconciler')
     return job
   }

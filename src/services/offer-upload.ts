@@ -18,7 +18,10 @@ import { tooLarge } from './read-recording.ts'
 import { assertSameFields } from './replay-upload.ts'
 import { settledUpload } from './settled-upload.ts'
 
-type OfferPorts = Pick<Ports, 'jobs' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'metrics' | 'log'>
+type OfferPorts = Pick<
+  Ports,
+  'jobs' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'timeline' | 'metrics' | 'log'
+>
 
 export interface UploadRequest extends Omit<Upload, 'body' | 'size' | 'pace'> {
   readonly contentType: string
@@ -75,7 +78,10 @@ export async function offerUpload(
   })
   const replayed = job.jobId !== jobId
   if (replayed) await assertSameUpload(ports, job, request)
-  else await publishNewJob(ports, job)
+  else {
+    ports.timeline.note({ jobId, attempt: job.attempt, hop: 'upload', outcome: 'offered' })
+    await publishNewJob(ports, job)
+  }
   return { ...(await signMissing(ports, job)), replayed }
 }
 
@@ -103,7 +109,7 @@ async function signMissing(
   const plan = planParts(facts.sizeBytes)
   const headers = plan.method === 'put' ? { 'content-type': job.contentType } : {}
   const common = { job, plan, headers, expiresAt: facts.expiresAt }
-  const leftS = Math.floor((facts.expiresAt.getTime() - Date.now()) / 1000)
+  const leftS = Math.floor(facts.leftS)
   if (job.status !== 'uploading') return { ...common, urls: [], parts: [] }
   if (leftS < 1)
     throw new AppError('upload-expired', 'The upload passed its deadline before it ended. Begin a new one.')

@@ -9,6 +9,7 @@
  */
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { Job, UnfinishedStatus } from '../domain/job.ts'
+import type { TimelineEntry } from '../domain/timeline.ts'
 import type { Ports } from '../ports.ts'
 import { dispatchJob } from './dispatch-job.ts'
 import { dropUpload } from './drop-upload.ts'
@@ -25,6 +26,7 @@ type ReconcilePorts = Pick<
   | 'analysisQueue'
   | 'resultQueue'
   | 'progress'
+  | 'timeline'
   | 'metrics'
   | 'log'
 >
@@ -60,11 +62,12 @@ async function resume(ports: ReconcilePorts, job: Job, queuesAreEmpty: () => Pro
       return endUpload(ports, job)
     case 'stored':
     case 'queued':
+      note(ports, job, 'added-again')
       return void (await dispatchJob(ports, job))
     case 'forwarded':
     case 'analysing':
       if (!(await queuesAreEmpty())) return
-      await sendForAnalysis(ports, job)
+      note(ports, job, 'sent-again', { beganAtMs: performance.now(), messageId: await sendForAnalysis(ports, job) })
       ports.metrics.count('reconciled', { action: 'sent' })
       return ports.log.warn({ jobId: job.jobId, status: job.status }, 'job sent for analysis again')
     default:
@@ -92,8 +95,18 @@ async function fail(ports: ReconcilePorts, job: Job, error: AppError, retryable:
   const [ended] = await ports.jobs.advance([{ jobId, attempt, from, to: 'failed', error: { code, detail, retryable } }])
   if (ended?.moved) ports.log.warn({ jobId, attempt, code }, 'job ended by the reconciler')
   if (ended?.moved) ports.metrics.count('reconciled', { action: code })
+  if (ended?.moved) note(ports, job, 'ended', { detail: code })
   await publishJobs(ports, ended?.job === undefined ? [] : [ended.job])
   return ended?.moved ?? false
+}
+
+function note(
+  { timeline }: ReconcilePorts,
+  { jobId, attempt }: Job,
+  outcome: 'added-again' | 'sent-again' | 'ended',
+  more: Pick<TimelineEntry, 'messageId' | 'detail' | 'beganAtMs'> = {},
+): void {
+  timeline.note({ jobId, attempt, hop: 'reconcile', outcome, ...more })
 }
 
 async function areQueuesEmpty(ports: ReconcilePorts): Promise<boolean> {

@@ -1,5 +1,5 @@
 /** The last hop: an answer of an analysis server becomes the row's result or its error. Any repeat is acknowledged. */
-import { AppError } from '../domain/errors.ts'
+import { AppError, toAppError } from '../domain/errors.ts'
 import { analysisProgress, isTerminal, type Job } from '../domain/job.ts'
 import { type AnalysisAnswer, type CompletedAnswer, parseAnalysisAnswer } from '../domain/messages.ts'
 import { resultPrefix } from '../domain/object-keys.ts'
@@ -7,24 +7,43 @@ import { toProgressEvent } from '../domain/progress-event.ts'
 import type { Ports, ReceivedMessage, StatusChange, StoredResult } from '../ports.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
 
-type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'metrics' | 'log'>
+type Ending = Exclude<AnalysisAnswer, { type: 'progress' }>
+type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'timeline' | 'metrics' | 'log'>
+/** A letter that is applied once more has no receives. */
+type Received = Pick<ReceivedMessage, 'body'> & Partial<Pick<ReceivedMessage, 'messageId' | 'receiveCount'>>
 
 /** Records one answer from the results queue; throws `message-invalid` or `job-not-found` for poison. */
-export async function recordResult(ports: RecordPorts, message: Pick<ReceivedMessage, 'body'>): Promise<void> {
+export async function recordResult(ports: RecordPorts, message: Received): Promise<void> {
   const answer = parseAnalysisAnswer(message.body)
-  if (answer.type === 'progress') return recordProgress(ports, answer)
+  try {
+    await (answer.type === 'progress' ? recordProgress(ports, answer, message) : record(ports, answer, message))
+  } catch (error) {
+    ports.timeline.note({ ...hopOf(answer, message), hop: 'record', outcome: 'error', detail: toAppError(error).code })
+    throw error
+  }
+}
+
+async function record(ports: RecordPorts, answer: Ending, message: Received): Promise<void> {
   const [advanced] = await ports.jobs.advance([await toChange(ports, answer)])
   const job = advanced?.job
   if (job === undefined) throw unknownJob(answer)
-  note(ports, answer, job, advanced?.moved ?? false)
+  note(ports, answer, job, { moved: advanced?.moved ?? false, message })
   await publishJobs(ports, [job])
 }
 
+function hopOf({ job_id: jobId, attempt }: AnalysisAnswer, { messageId, receiveCount }: Received) {
+  return { jobId, attempt, messageId, receiveCount }
+}
+
 /** What became of an answer: recorded, known already, or too late for a job that ended otherwise or began anew. */
-function note(ports: RecordPorts, answer: AnalysisAnswer, job: Job, moved: boolean): void {
+function note(ports: RecordPorts, answer: Ending, job: Job, how: { moved: boolean; message: Received }): void {
+  const { moved, message } = how
   const { jobId, attempt, status } = job
   const isRepeat = attempt === answer.attempt && status === answer.type
-  ports.metrics.count('results', { outcome: moved ? answer.type : isRepeat ? 'repeat' : 'late' })
+  const outcome = moved ? answer.type : isRepeat ? 'repeat' : 'late'
+  ports.metrics.count('results', { outcome })
+  const detail = answer.type === 'failed' ? answer.error.code : undefined
+  ports.timeline.note({ ...hopOf(answer, message), hop: 'record', outcome, detail })
   const fields = { jobId, attempt, status }
   if (moved) ports.log.info(fields, 'result recorded')
   else if (!isRepeat) ports.log.info({ ...fields, late: answer.type, of: answer.attempt }, 'result came too late')
@@ -33,21 +52,21 @@ function note(ports: RecordPorts, answer: AnalysisAnswer, job: Job, moved: boole
 async function recordProgress(
   ports: RecordPorts,
   answer: Extract<AnalysisAnswer, { type: 'progress' }>,
+  message: Received,
 ): Promise<void> {
   const { job_id: jobId, attempt } = answer
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'analysing' }])
   const job = advanced?.job
   if (job === undefined) throw unknownJob(answer)
+  // Somebody else's analyser, which notes nothing: its first word tells that it has the order.
+  if (advanced?.moved) ports.timeline.note({ ...hopOf(answer, message), hop: 'analyse', outcome: 'received' })
   if (job.attempt !== attempt || isTerminal(job.status)) return publishJobs(ports, [job])
   const now = { progress: analysisProgress(answer.progress), at: new Date() }
   const event = toProgressEvent(job, answer.message === undefined ? now : { ...now, message: answer.message })
   await publishEvents(ports, [event])
 }
 
-async function toChange(
-  ports: RecordPorts,
-  answer: Exclude<AnalysisAnswer, { type: 'progress' }>,
-): Promise<StatusChange> {
+async function toChange(ports: RecordPorts, answer: Ending): Promise<StatusChange> {
   const ref = { jobId: answer.job_id, attempt: answer.attempt }
   if (answer.type === 'failed') {
     const { code, detail = 'The analysis server gave no reason', retryable = false } = answer.error

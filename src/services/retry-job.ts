@@ -6,7 +6,7 @@ import type { Ports } from '../ports.ts'
 import { dispatchJob } from './dispatch-job.ts'
 import { publishJobs } from './publish-job.ts'
 
-type RetryPorts = Pick<Ports, 'jobs' | 'objects' | 'jobQueue' | 'progress' | 'metrics' | 'log'>
+type RetryPorts = Pick<Ports, 'jobs' | 'objects' | 'jobQueue' | 'progress' | 'timeline' | 'metrics' | 'log'>
 
 /**
  * Starts the next attempt of a job that failed with a `retryable` error and whose recording is kept. Of several asked
@@ -16,16 +16,23 @@ type RetryPorts = Pick<Ports, 'jobs' | 'objects' | 'jobQueue' | 'progress' | 'me
  * @throws AppError `job-not-retryable`, `job-purged`, `object-not-found`, `storage-unavailable`, `database-unavailable`
  */
 export async function retryJob(ports: RetryPorts, job: Job): Promise<Job> {
-  assertRetryable(job)
-  await assertKept(ports, job)
+  await assertCanRetry(ports, job)
   const { moved, job: current } = await ports.jobs.restart(job.jobId, job.attempt)
   if (current === undefined) throw new AppError('job-not-found', `There is no job ${job.jobId}`)
+  const { jobId, attempt } = current
+  if (moved) ports.timeline.note({ jobId, attempt, hop: 'retry', outcome: 'restarted' })
   await publishJobs(ports, [current])
   if (!moved) assertRetryable(current)
   if (!moved) throw new AppError('job-not-retryable', `The job is ${current.status}, in attempt ${current.attempt}`)
   ports.metrics.count('job_operations', { operation: 'retry' })
-  ports.log.info({ jobId: current.jobId, attempt: current.attempt }, 'job retried')
+  ports.log.info({ jobId, attempt }, 'job retried')
   return dispatchJob(ports, current)
+}
+
+/** Throws what `retryJob` would for this row, and changes nothing. */
+export async function assertCanRetry(ports: Pick<Ports, 'objects'>, job: Job): Promise<void> {
+  assertRetryable(job)
+  await assertKept(ports, job)
 }
 
 function assertRetryable(job: Job): void {
@@ -37,7 +44,7 @@ function assertRetryable(job: Job): void {
 }
 
 /** Throws `object-not-found` when the recording is gone. */
-async function assertKept({ objects }: RetryPorts, { objectKey }: Job): Promise<void> {
+async function assertKept({ objects }: Pick<Ports, 'objects'>, { objectKey }: Job): Promise<void> {
   if ((await objects.head(objectKey)) !== undefined) return
   throw new AppError('object-not-found', 'The recording is no longer kept')
 }

@@ -16,7 +16,7 @@ import type { Ports } from '../ports.ts'
 import { each } from './each.ts'
 import { publishJobs } from './publish-job.ts'
 
-type SweepPorts = Pick<Ports, 'sweeps' | 'jobs' | 'objects' | 'progress' | 'metrics' | 'log'>
+type SweepPorts = Pick<Ports, 'sweeps' | 'jobs' | 'objects' | 'progress' | 'timeline' | 'metrics' | 'log'>
 
 export interface SweepRules {
   /** From the end of one sweep to the next. */
@@ -117,6 +117,7 @@ async function failOne(ports: SweepPorts, { jobId, attempt, status }: Job): Prom
   const [ended] = await ports.jobs.advance([{ jobId, attempt, from, to: 'failed', error }])
   await publishJobs(ports, ended?.job === undefined ? [] : [ended.job])
   if (!ended?.moved) return
+  ports.timeline.note({ jobId, attempt, hop: 'reconcile', outcome: 'ended', detail: code })
   count(ports, 'missing', 1)
   ports.log.warn({ jobId, attempt, status }, 'job failed because its recording is gone')
 }

@@ -7,7 +7,7 @@ import { toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Advanced, JobStore, NewJob, StatusChange } from '../ports.ts'
 
-const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20 }
+const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20, enough: 5 }
 
 /** Makes jobs of different ids and without keys, in order; undefined for what has to be made alone. */
 type CreateMany = (jobs: readonly NewJob[]) => Promise<(Job | undefined)[]>

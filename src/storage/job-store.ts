@@ -136,10 +136,10 @@ async function countByStatus(db: Database): Promise<HopCount[]> {
   })
 }
 
-async function countInFlight(db: Database, limit: number): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::integer as count from (
-      select 1 from jobs where finished_at is null and status in ('forwarded', 'analysing') limit ${limit}
-    ) as in_flight`.execute(db)
-  return rows[0]?.count ?? 0
+async function countInFlight(db: Database, limit: number): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await sql<{ owner: string; count: number }>`
+    select owner, count(*)::integer as count from (
+      select owner from jobs where finished_at is null and status in ('forwarded', 'analysing') limit ${limit}
+    ) as in_flight group by owner`.execute(db)
+  return new Map(rows.map(({ owner, count }) => [owner, count]))
 }

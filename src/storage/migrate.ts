@@ -9,6 +9,8 @@ import * as uploads from './migrations/0005-uploads.ts'
 import * as retention from './migrations/0006-retention.ts'
 import * as limits from './migrations/0008-limits.ts'
 import * as endedKeys from './migrations/0009-ended-keys.ts'
+import * as deadLetters from './migrations/0010-dead-letters.ts'
+import * as timeline from './migrations/0011-timeline.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -20,6 +22,8 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0006-retention': retention,
   '0008-limits': limits,
   '0009-ended-keys': endedKeys,
+  '0010-dead-letters': deadLetters,
+  '0011-timeline': timeline,
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

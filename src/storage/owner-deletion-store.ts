@@ -19,7 +19,11 @@ export function createOwnerDeletionStore(db: Database): OwnerDeletionStore {
       return rows
     },
     removeJobs: async (owner, jobIds) => {
-      await sql`delete from jobs where owner = ${owner} and job_id = any(${jobIds}::uuid[])`.execute(db)
+      await sql`
+        with gone as (
+          delete from jobs where owner = ${owner} and job_id = any(${jobIds}::uuid[]) returning job_id
+        )
+        delete from job_timeline where job_id in (select job_id from gone)`.execute(db)
     },
     removeOthers: (owner) => db.transaction().execute((trx) => removeOthers(trx, owner)),
     end: async (owner, settleS) => {
@@ -30,7 +34,8 @@ export function createOwnerDeletionStore(db: Database): OwnerDeletionStore {
           and not exists (select 1 from callback_deliveries where owner = ${owner})
           and not exists (select 1 from token_references where owner = ${owner})
           and not exists (select 1 from api_keys where owner = ${owner})
-          and not exists (select 1 from owner_secrets where owner = ${owner})`.execute(db)
+          and not exists (select 1 from owner_secrets where owner = ${owner})
+          and not exists (select 1 from dead_letters where owner = ${owner})`.execute(db)
       const { rows } = await sql`select 1 from owner_deletions where owner = ${owner}`.execute(db)
       return rows.length === 0
     },
@@ -72,4 +77,5 @@ async function removeOthers(trx: Kysely<Tables>, owner: string): Promise<void> {
   await trx.deleteFrom('token_references').where('owner', '=', owner).execute()
   await endKeys(trx, owner)
   await trx.deleteFrom('owner_secrets').where('owner', '=', owner).execute()
+  await trx.deleteFrom('dead_letters').where('owner', '=', owner).execute()
 }

@@ -33,6 +33,8 @@ export function createRetentionStore(db: Database): RetentionStore {
           delete from job_results where job_id in (select job_id from tombstone)
         ), untold as (
           delete from callback_deliveries where job_id in (select job_id from tombstone)
+        ), forgotten as (
+          delete from job_timeline where job_id in (select job_id from tombstone)
         )
         select job_id from tombstone`.execute(db)
       return rows.length

@@ -1,5 +1,6 @@
 /** The tables, as Kysely sees them. `migrations/` makes them; job-rows.ts translates them. */
 import type { ColumnType, Generated } from 'kysely'
+import type { LetterSource, LetterState } from '../domain/dead-letter.ts'
 import type { JobStatus, Priority, Route, UnfinishedStatus } from '../domain/job.ts'
 import type { ReferenceKeys } from '../domain/reference.ts'
 import type { CallbackEvent, DeliveryStatus } from '../ports/deliveries.ts'
@@ -111,7 +112,29 @@ export interface OwnerSecretsTable {
   previous_until: Date | null
 }
 
+export interface DeadLettersTable {
+  letter_id: Generated<string>
+  source: LetterSource
+  message_id: string
+  body: string
+  job_id: string | null
+  attempt: number | null
+  owner: string | null
+  code: string
+  detail: string
+  stage: JobStatus | null
+  receive_count: number
+  first_seen_at: Generated<Date>
+  last_seen_at: Generated<Date>
+  state: Generated<LetterState>
+  resolved_at: Date | null
+  resolved_by: string | null
+  reason: string | null
+  redriven_attempt: number | null
+}
+
 export interface Tables {
+  dead_letters: DeadLettersTable
   callback_deliveries: CallbackDeliveriesTable
   owner_secrets: OwnerSecretsTable
   jobs: JobsTable

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { isUuid } from '../domain/ids.ts'
 import type { UploadFactStore, UploadFacts } from '../ports/direct-uploads.ts'
 import type { Database } from './database.ts'
@@ -15,6 +16,7 @@ async function findFacts(db: Database, jobId: string): Promise<UploadFacts | und
   const row = await db
     .selectFrom('jobs')
     .select(['upload_method', 'upload_id', 'declared_size_bytes', 'declared_sha256', 'upload_deadline_at'])
+    .select(sql<number>`extract(epoch from upload_deadline_at - now())::double precision`.as('left_s'))
     .where('job_id', '=', jobId)
     .executeTakeFirst()
   if (row === undefined || row.upload_method === null) return undefined
@@ -24,6 +26,7 @@ async function findFacts(db: Database, jobId: string): Promise<UploadFacts | und
     sizeBytes: Number(row.declared_size_bytes),
     sha256: row.declared_sha256,
     expiresAt: row.upload_deadline_at,
+    leftS: row.left_s,
   }
 }
 

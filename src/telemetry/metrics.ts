@@ -14,6 +14,8 @@ const HELP = {
   job_operations: ['counter', 'Jobs that their owners cancelled or retried', ['operation']],
   reconciled: ['counter', 'What the reconciler did', ['action']],
   swept: ['counter', 'Orphans, missing recordings, purged jobs and deleted owners that were dealt with', ['kind']],
+  dead_letters: ['counter', 'Dead letters by where they came from and what became of them', ['source', 'outcome']],
+  timeline: ['counter', 'Notes of the timeline: written, refused, or dropped for want of room', ['outcome']],
   callbacks: ['counter', 'Notifications to clients by how a try ended', ['outcome']],
   publish_failures: ['counter', 'Progress events that could not be published', ['code']],
   scrape_failures: ['counter', 'Gauges that could not be read', ['source']],
@@ -63,17 +65,26 @@ export function createMetrics(): MetricsRegistry {
   }
 }
 
+/** Whoever scrapes waits ten seconds, as a rule. */
+const READ_TIMEOUT_MS = 5_000
 const BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 async function refresh({ gauge, source }: { gauge: Gauge; source: GaugeSource }, metrics: Metrics): Promise<void> {
   try {
-    const values = await source.read()
+    const values = await inTime(source.read())
     gauge.reset()
     for (const { labels, value } of values) gauge.set(labels, value)
   } catch {
     gauge.reset()
     metrics.count('scrape_failures', { source: source.name })
   }
+}
+
+/** Rejects after `READ_TIMEOUT_MS`: one source that hangs shall not keep the others' figures back. */
+async function inTime<T>(reading: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('took too long')), READ_TIMEOUT_MS)
+  return Promise.race([reading, late]).finally(() => clearTimeout(timer))
 }
 
 function known<T>(instruments: Map<string, T>, name: string): T {

@@ -40,6 +40,8 @@ export function describeAnalyser(name: string, open: () => Analyser & { close?()
       assert.deepEqual([result.comparison.score, result.comparison.reason], [null, 'no-reference'])
     })
 
+    test('there is room to hold recordings in', () => analyser.check())
+
     test('progress rises within 0 and 1, with a sentence', async () => {
       const shares: number[] = []
       const onProgress = (share: number, message: string) => {

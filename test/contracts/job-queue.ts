@@ -12,7 +12,7 @@ export interface OpenJobQueue {
 }
 
 export function queuedJob(fields: Partial<QueuedJob> = {}): QueuedJob {
-  return { jobId: randomUUID(), attempt: 1, priority: 'normal', notBefore: null, ...fields }
+  return { jobId: randomUUID(), owner: 'acme', attempt: 1, priority: 'normal', notBefore: null, ...fields }
 }
 
 /** What every job queue promises. */

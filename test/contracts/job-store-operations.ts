@@ -204,15 +204,17 @@ export function describeRestart({ store, age, jobIn }: JobStoreSuite): void {
     assert.equal(await store().countUnfinished('nobody', 100), 0)
   })
 
-  test('jobs in flight are those forwarded or analysing, counted as far as asked', async () => {
-    const before = await store().countInFlight(1e6)
-    const [forwarded, analysing] = [await jobIn('forwarded'), await jobIn('analysing')]
+  test('jobs in flight are those forwarded or analysing, counted by owner as far as asked', async () => {
+    const owner = `in-flight-${Date.now()}`
+    const countOf = async (name: string) => (await store().countInFlight(1e6)).get(name)
+    const [forwarded, analysing] = [await jobIn('forwarded', { owner }), await jobIn('analysing', { owner })]
+    await jobIn('analysing', { owner: `${owner}-other` })
     for (const status of ['uploading', 'stored', 'queued', 'completed', 'failed', 'cancelled'] as const) {
-      await jobIn(status)
+      await jobIn(status, { owner })
     }
-    assert.equal(await store().countInFlight(1e6), before + 2)
-    assert.equal(await store().countInFlight(1), 1)
+    assert.deepEqual([await countOf(owner), await countOf(`${owner}-other`)], [2, 1])
+    assert.deepEqual([...(await store().countInFlight(1)).values()], [1])
     await store().advance([changeTo(forwarded, 'completed'), changeTo(analysing, 'failed')])
-    assert.equal(await store().countInFlight(1e6), before)
+    assert.deepEqual([await countOf(owner), await countOf(`${owner}-other`)], [undefined, 1])
   })
 }

@@ -16,9 +16,10 @@ export function describeUploadFacts(
     test('what a client announced is kept with the row, which ends when it was said to', async () => {
       const { jobs, facts } = open()
       const { jobId, createdAt } = await jobs.create(newJob({ announced, uploadTimeoutS: 100 }))
-      const { expiresAt, ...found } = (await facts.find(jobId)) ?? assert.fail('not kept')
+      const { expiresAt, leftS, ...found } = (await facts.find(jobId)) ?? assert.fail('not kept')
       assert.deepEqual(found, { ...announced, uploadId: null })
       assert.ok(Math.abs(expiresAt.getTime() - createdAt.getTime() - 100_000) < 10)
+      assert.ok(leftS > 90 && leftS <= 100, `${leftS}`)
     })
 
     test('a recording that came through the API has none, and no job has none', async () => {

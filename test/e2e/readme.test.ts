@@ -18,16 +18,20 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'npm run demo': 'test/e2e/demo.test.ts',
   'npm start': 'test/e2e/start.test.ts',
   'npm run analyse': 'here',
-  'npm run migrate': 'test/e2e/roles.test.ts',
-  'npm run provision': 'test/e2e/roles.test.ts',
-  'npm run api': 'test/e2e/roles.test.ts',
-  'npm run worker:forward': 'test/e2e/roles.test.ts',
-  'npm run worker:analyse': 'test/e2e/roles.test.ts',
-  'npm run worker:record': 'test/e2e/roles.test.ts',
-  'npm run worker:reconcile': 'test/e2e/roles.test.ts',
+  'npm run migrate': 'test/support/role-processes.ts',
+  'npm run provision': 'test/support/role-processes.ts',
+  'npm run doctor': 'test/long/doctor.test.ts',
+  'npm run api': 'test/support/role-processes.ts',
+  'npm run worker:forward': 'test/support/role-processes.ts',
+  'npm run worker:analyse': 'test/support/role-processes.ts',
+  'npm run worker:record': 'test/support/role-processes.ts',
+  'npm run worker:reconcile': 'test/support/role-processes.ts',
   'npm run keys': 'test/integration/auth-keys.test.ts',
+  'npm run jobs': 'test/integration/timeline.test.ts',
+  'npm run dead-letters': 'test/integration/dead-letters.test.ts',
   'npm test': 'here',
   'npm run check': '.ci/run',
+  'npm run chaos': '.ci/run',
   'docker-compose up --build': 'test/e2e/compose.test.ts',
 }
 
@@ -54,7 +58,7 @@ test('every command of the README exists, and is run by a test that runs the sam
     const source = readFileSync(join(ROOT, place), 'utf8')
     const [target = ''] = targetOf(command).split(' ')
     assert.notEqual(target, '', command)
-    const worker = target.replace(/workers\/\w+\.ts/, 'workers/${role}.ts')
+    const worker = target.replace(/workers\/\w+\.ts/, 'workers/${name}.ts')
     assert.ok(
       [command, target, worker].some((text) => source.includes(text)),
       `${place} does not run ${target}`,

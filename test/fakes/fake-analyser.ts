@@ -19,6 +19,7 @@ export function createFakeAnalyser({ maxDurationS = 3600 }: { maxDurationS?: num
     begun,
     mode: 'robust',
     next: (behaviour) => void behaviours.push(behaviour),
+    check: async () => {},
     async analyse(job) {
       begun.push(job.jobId)
       const behaviour = behaviours.shift() ?? ((one) => readWav(one, maxDurationS))

@@ -1,5 +1,5 @@
 import { AppError, isFinal } from '../../src/domain/errors.ts'
-import type { JobQueue, QueuedJob } from '../../src/ports.ts'
+import type { JobQueue, QueuedJob, Room } from '../../src/ports.ts'
 import { createWake } from './wake.ts'
 
 export interface FakeJobQueue extends JobQueue {
@@ -22,13 +22,8 @@ const ORDER = { high: 0, normal: 1, low: 2 }
 
 const ROOM_INTERVAL_MS = 20
 
-/** With no room, or when nobody knows, the consumer is woken to ask again. */
-async function hasRoom(room: (() => Promise<number>) | undefined, wake: () => void): Promise<boolean> {
-  const places = await room?.().catch(() => 0)
-  if (places === undefined || places > 0) return true
-  setTimeout(wake, ROOM_INTERVAL_MS).unref()
-  return false
-}
+const NO_ROOM: Room = { places: 0, placesOf: () => 0 }
+const ANY_ROOM: Room = { places: Number.POSITIVE_INFINITY, placesOf: () => Number.POSITIVE_INFINITY }
 
 /** The job queue in memory; failed work is tried again at once. */
 export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}): FakeJobQueue {
@@ -42,9 +37,10 @@ export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}
       .sort((a, b) => ORDER[a.entry.priority] - ORDER[b.entry.priority])
   }
 
-  function next(): Item | undefined {
+  function next(mayStart: (entry: QueuedJob) => boolean): Item | undefined {
     const now = Date.now()
-    return down ? undefined : waiting().find(({ entry }) => (entry.notBefore?.getTime() ?? 0) <= now)
+    if (down) return undefined
+    return waiting().find(({ entry }) => (entry.notBefore?.getTime() ?? 0) <= now && mayStart(entry))
   }
 
   /** A timer may fire a moment early; then it is set again, or nobody would wake for the job. */
@@ -96,9 +92,11 @@ export function createFakeJobQueue({ attempts = 10 }: { attempts?: number } = {}
     async consume(handler, { concurrency, signal, release, room }) {
       const running = new Set<Promise<void>>()
       while (!signal.aborted) {
-        const mayTake = running.size < concurrency && (await hasRoom(room, change.wake))
-        const item = mayTake ? next() : undefined
+        const { places, placesOf } = (await room?.().catch(() => NO_ROOM)) ?? ANY_ROOM
+        const mayTake = running.size < concurrency && places > 0
+        const item = mayTake ? next(({ owner }) => placesOf(owner) > 0) : undefined
         if (item === undefined) {
+          if (room !== undefined && waiting().length > 0) setTimeout(change.wake, ROOM_INTERVAL_MS).unref()
           await change.wait(signal)
           continue
         }

@@ -59,7 +59,7 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
   return {
     rows,
     results,
-    uploadFacts: createFakeUploadFacts(rows),
+    uploadFacts: createFakeUploadFacts(rows, now),
     create: async (job) => {
       const row = rows.get(job.jobId) ?? holderOf(rows, job, now()) ?? toRow(job, now())
       if (row.job.owner !== job.owner) throw new Error(`The id ${job.jobId} belongs to another job`)
@@ -89,11 +89,11 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
       ),
     countUnfinished: async (owner, atMost) =>
       Math.min(atMost, unfinished().filter(({ job }) => job.owner === owner).length),
-    countInFlight: async (limit) =>
-      Math.min(
-        limit,
-        unfinished().filter(({ job }) => job.status === 'forwarded' || job.status === 'analysing').length,
-      ),
+    countInFlight: async (limit) => {
+      const inFlight = unfinished().filter(({ job }) => job.status === 'forwarded' || job.status === 'analysing')
+      const owners = Map.groupBy(inFlight.slice(0, limit), ({ job }) => job.owner)
+      return new Map([...owners].map(([owner, rows]) => [owner, rows.length]))
+    },
     findResult: async (jobId) => {
       const job = rows.get(jobId)?.job
       return job?.status === 'completed' ? results.get(`${jobId}-${job.attempt}`) : undefined

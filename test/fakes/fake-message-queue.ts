@@ -87,7 +87,11 @@ export function createFakeMessageQueue({ maxReceiveCount = 5 }: { maxReceiveCoun
     async send(messages) {
       if (down) return messages.map(() => new AppError('queue-unavailable', 'The queue cannot be reached'))
       sent.push(...messages)
-      visible.push(...messages.map(({ body }) => ({ messageId: randomUUID(), body, receiveCount: 0 })))
+      for (const { body, onSent } of messages) {
+        const messageId = randomUUID()
+        visible.push({ messageId, body, receiveCount: 0 })
+        onSent?.(messageId)
+      }
       change.wake()
       return messages.map(() => undefined)
     },

@@ -1,6 +1,7 @@
 import { AppError } from '../../src/domain/errors.ts'
 import type { OwnerDeletionStore } from '../../src/ports/upkeep.ts'
 import type { JobStore, KeyStore, NewKey, TokenStore } from '../../src/ports.ts'
+import type { FakeDeadLetterStore } from './fake-dead-letter-store.ts'
 import type { FakeJobStore } from './fake-job-store.ts'
 import type { FakeKeyStore } from './fake-key-store.ts'
 import type { FakeTokenStore } from './fake-token-store.ts'
@@ -16,16 +17,18 @@ export interface FakeOwnerTables {
   readonly jobs: Pick<FakeJobStore, 'rows'>
   readonly tokens: Pick<FakeTokenStore, 'rows'>
   readonly keys: Pick<FakeKeyStore, 'rows' | 'ended'>
+  readonly deadLetters: Pick<FakeDeadLetterStore, 'rows'>
   readonly now?: () => number
 }
 
 /** Deletions of owners in memory, on the rows of the other twins. */
 export function createFakeOwnerDeletionStore(tables: FakeOwnerTables): FakeOwnerDeletionStore {
-  const { jobs, tokens, keys, now = Date.now } = tables
+  const { jobs, tokens, keys, deadLetters, now = Date.now } = tables
   const deletions = new Map<string, { requestedMs: number; dueMs: number }>()
   const ownJobs = (owner: string) => [...jobs.rows].filter(([, { job }]) => job.owner === owner)
   const ownTokens = (owner: string) => [...tokens.rows].filter(([, token]) => token.owner === owner)
   const ownKeys = (owner: string) => [...keys.rows].filter(([, key]) => key.owner === owner)
+  const ownLetters = (owner: string) => [...deadLetters.rows].filter(([, letter]) => letter.owner === owner)
   const endKeys = (owner: string): string[] =>
     ownKeys(owner).map(([hash, { keyId }]) => {
       keys.rows.delete(hash)
@@ -57,11 +60,12 @@ export function createFakeOwnerDeletionStore(tables: FakeOwnerTables): FakeOwner
     },
     removeOthers: async (owner) => {
       for (const [key] of ownTokens(owner)) tokens.rows.delete(key)
+      for (const [letterId] of ownLetters(owner)) deadLetters.rows.delete(letterId)
       endKeys(owner)
     },
     end: async (owner, settleS) => {
       const deletion = deletions.get(owner)
-      const left = ownJobs(owner).length + ownTokens(owner).length + ownKeys(owner).length
+      const left = [ownJobs, ownTokens, ownKeys, ownLetters].reduce((sum, own) => sum + own(owner).length, 0)
       if (deletion !== undefined && left === 0 && deletion.requestedMs <= now() - settleS * 1000) {
         deletions.delete(owner)
       }

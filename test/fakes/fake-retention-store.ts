@@ -9,7 +9,7 @@ export interface FakeRetentionStore extends RetentionStore {
 /** Retention in memory, on the rows of the job store's twin. `now` is the database's clock, in Unix milliseconds. */
 export function createFakeRetentionStore(
   { rows, results }: Pick<FakeJobStore, 'rows' | 'results'>,
-  { now = Date.now }: { now?: () => number } = {},
+  { now = Date.now, onPurged = () => {} }: { now?: () => number; onPurged?: (jobId: string) => void } = {},
 ): FakeRetentionStore {
   const purged = new Set<string>()
   return {
@@ -32,6 +32,7 @@ export function createFakeRetentionStore(
         rows.set(jobId, { ...row, idempotencyKey: null, job: { ...row.job, ...without } })
         for (const id of results.keys()) if (id.startsWith(jobId)) results.delete(id)
         purged.add(jobId)
+        onPurged(jobId)
       }
       return begun.length
     },

@@ -12,11 +12,8 @@ import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openJobStore, openMigrated } from '../support/storage.ts'
 
-const skip = { skip: skipWithoutPostgres }
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
-const db = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
-if (db !== embedded) after(() => db.destroy())
+const db = await openMigrated(skipWithoutPostgres === false ? await createTestDatabase() : { dataDir: undefined })
+after(() => db.destroy())
 
 const COUNT = 60
 
@@ -29,8 +26,7 @@ function gather(on: Database) {
   return { store: createGatheringJobStore(createJobStore(on), createMany), sizes }
 }
 
-describeJobStore('jobs in PGlite, gathered', async () => ({ ...openJobStore(embedded), store: gather(embedded).store }))
-describeJobStore('jobs in PostgreSQL, gathered', async () => ({ ...openJobStore(db), store: gather(db).store }), skip)
+describeJobStore('jobs whose calls are gathered', async () => ({ ...openJobStore(db), store: gather(db).store }))
 
 test('jobs made at once share statements, and each caller gets its own', async () => {
   const { store, sizes } = gather(db)

@@ -12,7 +12,7 @@ const WAV = toneWav({ seconds: 0.2 })
 const WINDOW = 5
 const { places, env, redis } = await openTestPlaces()
 // Rows are looked at soon, so that what a flush took away comes back while a test waits.
-const rules = { FORWARD_WINDOW: String(WINDOW), STALLED_AFTER_S: '0.1' }
+const rules = { FORWARD_WINDOW: String(WINDOW), FORWARD_WINDOW_PER_OWNER: String(WINDOW), STALLED_AFTER_S: '0.1' }
 const system = await startTestSystem(['api'], places, { ...env, ...rules })
 
 type Body = Record<string, unknown>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createClient } from '../../src/client/tonewire.ts'
+import { newLetter } from '../contracts/dead-letter-store.ts'
 import { createSchemaCheck, type Document, type NamedOperation, operationsOf } from '../support/openapi.ts'
 import { toneWav } from '../support/recordings.ts'
 import { OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
@@ -25,6 +26,7 @@ const ids: Record<string, string> = {
   delivery_id: job.job_id,
   key_id: job.job_id,
   owner: 'nobody',
+  letter_id: job.job_id,
 }
 for await (const _event of client.follow(job.job_id, { cursor: job.event_cursor }));
 
@@ -104,6 +106,7 @@ test('whatever jobs and tokens answer is as the document says', async () => {
   await call('GET /v1/jobs/{job_id}/events')
   await call('GET /v1/jobs/{job_id}/audio')
   await call('GET /v1/jobs/{job_id}/deliveries')
+  await call('GET /v1/jobs/{job_id}/timeline')
   await call('POST /v1/jobs/{job_id}/deliveries/{delivery_id}/replay')
   await call('POST /v1/jobs/{job_id}/cancel')
   await call('POST /v1/jobs/{job_id}/cancel', { params: waiting })
@@ -140,6 +143,14 @@ test('whatever the session, the system and the admin’s routes answer is as the
   await call('POST /v1/admin/keys', { key, ...json({ owner: 'acme' }) })
   await call('POST /v1/admin/keys', { key, body: 'x', headers: { 'content-type': 'text/plain' } })
   await call('GET /v1/admin/keys', { key })
+  await system.ports.deadLetters.keep(newLetter({ jobId: job.job_id, stage: 'analysing', attempt: 1 }))
+  const { items } = JSON.parse((await call('GET /v1/admin/dead-letters', { key })).text)
+  await call('GET /v1/admin/dead-letters', { key, query: '?group_by=code' })
+  await call('GET /v1/admin/dead-letters/{letter_id}', { key })
+  await call('GET /v1/admin/dead-letters/{letter_id}', { key, params: { letter_id: items[0].letter_id } })
+  await call('POST /v1/admin/dead-letters/redrive', { key, ...json({ filter: {} }) })
+  await call('POST /v1/admin/dead-letters/redrive', { key, ...json({ filter: { all: true } }) })
+  await call('POST /v1/admin/dead-letters/discard', { key, ...json({ filter: { all: true }, reason: 'a test' }) })
   await call('DELETE /v1/admin/keys/{key_id}', { key })
   await call('POST /v1/admin/owners/{owner}/secret', { key })
   await call('DELETE /v1/admin/owners/{owner}', { key })

@@ -2,36 +2,20 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { findFreePort } from '../../src/embedded/free-port.ts'
 import { openEvents } from '../support/events.ts'
+import { ALL_ROLES, FAST, statusAtEnd, uploadTone } from '../support/outages.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { toneWav } from '../support/recordings.ts'
-import { getJson, openTestPlaces, startTestSystem, TEST_KEY, type TestSystem, uploadRaw } from '../support/system.ts'
+import { getJson, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const WAV = toneWav()
-const ALL = ['api', 'forward', 'analyse', 'record', 'reconcile'] as const
-const FAST = { STALLED_AFTER_S: '0.2', RECONCILE_INTERVAL_S: '0.1', IN_FLIGHT_CHECK_S: '1' }
-async function upload(system: TestSystem): Promise<Record<string, unknown>> {
-  const response = await uploadRaw(system.url, WAV)
-  assert.equal(response.status, 202)
-  return (await response.json()) as Record<string, unknown>
-}
-
-/** Follows a job until it has ended, opening the stream again as a browser would. */
-async function statusAtEnd(system: TestSystem, jobId: unknown): Promise<unknown> {
-  for (;;) {
-    const stream = await openEvents(`${system.url}/v1/jobs/${jobId}/events`, TEST_KEY)
-    await stream.ended
-    const last = stream.events.at(-1)?.data.status
-    if (['completed', 'failed', 'cancelled'].includes(String(last))) return last
-  }
-}
 
 test('while Redis is away an upload is accepted all the same, and completes when it is back', async () => {
   const { places, env, redis } = await openTestPlaces()
-  const system = await startTestSystem(ALL, places, { ...env, ...FAST })
-  assert.equal(await statusAtEnd(system, (await upload(system)).job_id), 'completed')
+  const system = await startTestSystem(ALL_ROLES, places, { ...env, ...FAST })
+  assert.equal(await statusAtEnd(system, (await uploadTone(system)).job_id), 'completed')
   await redis.stop()
-  const job = await upload(system)
+  const job = await uploadTone(system)
   assert.deepEqual([job.status, job.event_cursor], ['stored', null])
   const stream = await openEvents(`${system.url}/v1/jobs/${job.job_id}/events`, TEST_KEY)
   await stream.ended
@@ -45,7 +29,7 @@ test('an upload is accepted when Redis was never up', async () => {
   const { places, env } = await openTestPlaces()
   const nowhere = { ...places, redisUrl: `redis://127.0.0.1:${await findFreePort()}` }
   const system = await startTestSystem(['api'], nowhere, env)
-  const job = await upload(system)
+  const job = await uploadTone(system)
   assert.deepEqual([job.status, job.event_cursor], ['stored', null])
   await system.stop()
 })
@@ -53,7 +37,7 @@ test('an upload is accepted when Redis was never up', async () => {
 test('a Redis that comes back empty loses no job', async () => {
   const { places, env, redis } = await openTestPlaces()
   const system = await startTestSystem(['api'], places, { ...env, ...FAST })
-  const jobs = await Promise.all(Array.from({ length: 20 }, () => upload(system)))
+  const jobs = await Promise.all(Array.from({ length: 20 }, () => uploadTone(system)))
   assert.ok(jobs.every(({ status }) => status === 'queued'))
   await redis.kill()
   await redis.start()

@@ -85,9 +85,11 @@ test('two runs at once end alike', async () => {
 test('what was changed by hand is mended, and what is not ours is kept', async () => {
   const options = target('mend')
   const { analysisQueue } = await provision(options)
+  const short = { MessageRetentionPeriod: '3600' }
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl: analysisQueue.deadLetterUrl, Attributes: short }))
   const own = await attributesOf(analysisQueue.url)
   const RedrivePolicy = JSON.stringify({ ...JSON.parse(own.RedrivePolicy ?? ''), maxReceiveCount: 99 })
-  const Attributes = { VisibilityTimeout: '7', RedrivePolicy, DelaySeconds: '3' }
+  const Attributes = { ...short, VisibilityTimeout: '7', RedrivePolicy, DelaySeconds: '3' }
   await sqs.send(new SetQueueAttributesCommand({ QueueUrl: analysisQueue.url, Attributes }))
   const foreign = { ID: 'theirs', Status: 'Enabled' as const, Filter: { Prefix: 'tmp/' }, Expiration: { Days: 3 } }
   await s3.send(
@@ -99,6 +101,9 @@ test('what was changed by hand is mended, and what is not ours is kept', async (
   await provision(options)
   const mended = await attributesOf(analysisQueue.url)
   assert.equal(mended.VisibilityTimeout, own.VisibilityTimeout)
+  assert.equal(Number(mended.MessageRetentionPeriod), TOPOLOGY.analysisQueue.retentionS)
+  const dead = await attributesOf(analysisQueue.deadLetterUrl)
+  assert.equal(Number(dead.MessageRetentionPeriod), TOPOLOGY.analysisQueue.deadLetterRetentionS)
   assert.equal(Number(JSON.parse(mended.RedrivePolicy ?? '').maxReceiveCount), TOPOLOGY.analysisQueue.maxReceiveCount)
   assert.equal(mended.DelaySeconds, '3')
   const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket: options.bucket }))

@@ -98,6 +98,8 @@ test('PGlite keeps its rows in its folder', async () => {
     '0006-retention',
     '0008-limits',
     '0009-ended-keys',
+    '0010-dead-letters',
+    '0011-timeline',
   ])
   await createJobStore(first).create(job)
   await first.destroy()

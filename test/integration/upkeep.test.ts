@@ -72,8 +72,11 @@ test('a purged job is still found; its result and recording are answered 410, an
   await ports.jobs.advance([changeTo(jobId, 'completed')])
   // As if the days had passed: the retention's own age is what the test sets.
   const claim: typeof ports.retention.claim = (rules) => ports.retention.claim({ ...rules, ageS: 0 })
-  const { objects, metrics, log, retention } = ports
-  await purgeJobs({ objects, metrics, log, retention: { ...retention, claim } }, { retentionDays: 1 })
+  const { objects, metrics, log, retention, deadLetters, timeline } = ports
+  await purgeJobs(
+    { objects, metrics, log, deadLetters, timeline, retention: { ...retention, claim } },
+    { retentionDays: 1 },
+  )
   const { status, body } = await getJson(`${system.url}/v1/jobs/${jobId}`)
   assert.deepEqual([status, body.status, body.filename, body.metadata], [200, 'completed', null, {}])
   const result = await getJson(`${system.url}/v1/jobs/${jobId}/result`)
@@ -102,9 +105,12 @@ test('a sweep of real stores removes what no row needs, and nothing else', async
       ...object,
       modifiedAt: new Date(+object.modifiedAt - 2 * DAY_S * 1000),
     }))
-  const { sweeps, jobs, progress, metrics, log } = ports
+  const { sweeps, jobs, progress, timeline, metrics, log } = ports
   const objects = { ...ports.objects, list: aged }
-  await sweepObjects({ sweeps, jobs, progress, metrics, log, objects }, { intervalS: 0, graceS: DAY_S, pageSize: 2 })
+  await sweepObjects(
+    { sweeps, jobs, progress, timeline, metrics, log, objects },
+    { intervalS: 0, graceS: DAY_S, pageSize: 2 },
+  )
   const after = await keysUnder()
   assert.equal(after.includes(orphan), false)
   const { objectKey } = (await ports.jobs.find(jobId))!

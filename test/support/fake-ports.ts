@@ -11,6 +11,7 @@ import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { createFakeAnalyser } from '../fakes/fake-analyser.ts'
 import { createFakeCallbackSender } from '../fakes/fake-callback-sender.ts'
+import { createFakeDeadLetterStore } from '../fakes/fake-dead-letter-store.ts'
 import { createFakeDeliveryStore, tellingEnds } from '../fakes/fake-delivery-store.ts'
 import { createFakeDirectUploads } from '../fakes/fake-direct-uploads.ts'
 import { createFakeFormatter } from '../fakes/fake-formatter.ts'
@@ -25,6 +26,7 @@ import { createFakeOwnerSecretStore } from '../fakes/fake-owner-secret-store.ts'
 import { createFakeProgressLog } from '../fakes/fake-progress-log.ts'
 import { createFakeRetentionStore } from '../fakes/fake-retention-store.ts'
 import { createFakeSweepStore } from '../fakes/fake-sweep-store.ts'
+import { createFakeTimeline } from '../fakes/fake-timeline.ts'
 import { createFakeTokenStore } from '../fakes/fake-token-store.ts'
 import { toneWav } from './recordings.ts'
 
@@ -42,14 +44,17 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     jobs: createFakeJobStore({ now }),
     tokens: createFakeTokenStore({ now }),
     keys: createFakeKeyStore({ now }),
+    deadLetters: createFakeDeadLetterStore({ now }),
   }
   const ownerDeletions = createFakeOwnerDeletionStore({ ...tables, now })
-  const retention = createFakeRetentionStore(tables.jobs, { now })
+  const timeline = createFakeTimeline(tables.jobs, { now })
+  const retention = createFakeRetentionStore(tables.jobs, { now, onPurged: timeline.forget })
   const jobs = tellingEnds(ownerDeletions.guarding(tables.jobs), deliveries)
   const objects = createFakeObjectStore()
   return {
     jobs,
     deliveries,
+    deadLetters: tables.deadLetters,
     ownerSecrets: createFakeOwnerSecretStore({ now }),
     callbackSender: createFakeCallbackSender(),
     keys: ownerDeletions.guardingKeys(tables.keys),
@@ -57,12 +62,15 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     sweeps: createFakeSweepStore({ ...tables, purged: retention.purged, now }),
     retention,
     ownerDeletions,
+    timeline,
     objects,
     directUploads: createFakeDirectUploads(objects),
     uploadFacts: jobs.uploadFacts,
     jobQueue: createFakeJobQueue(),
     analysisQueue: createFakeMessageQueue(),
     resultQueue: createFakeMessageQueue(),
+    analysisDeadQueue: createFakeMessageQueue({ maxReceiveCount: Number.POSITIVE_INFINITY }),
+    resultDeadQueue: createFakeMessageQueue({ maxReceiveCount: Number.POSITIVE_INFINITY }),
     progress: createFakeProgressLog(),
     limits: createFakeLimits(),
     analyser: createFakeAnalyser(),

@@ -149,6 +149,19 @@ test('a linger gathers under traffic', async () => {
   )
 })
 
+test('a linger ends as soon as enough calls have gathered', async () => {
+  const { batches, call } = createLingering(100, 3)
+  await Promise.all(Array.from({ length: 10 }, (_, i) => call(i)))
+  const gathered = [call(10)]
+  await new Promise(setImmediate)
+  assert.equal(batches.length, 1)
+  await Promise.all([...gathered, call(11), call(12), call(13)])
+  assert.deepEqual(
+    batches.map((batch) => batch.length),
+    [10, 4],
+  )
+})
+
 test('a linger never delays the calls of one that comes alone', async () => {
   const { batches, call } = createLingering(13)
   for (let step = 0; step < 9; step += 1) await call(step)
@@ -156,12 +169,13 @@ test('a linger never delays the calls of one that comes alone', async () => {
 })
 
 /** Waits for as good as ever when it lingers, so that a test of it either ends at once or not at all. */
-function createLingering(maxSize: number) {
+function createLingering(maxSize: number, enough = maxSize) {
   const batches: (readonly number[])[] = []
   const call = createBatcher<number, number>({
     maxSize,
     maxInFlight: 2,
     lingerMs: 60_000,
+    enough,
     run: async (items) => {
       batches.push(items)
       return [...items]

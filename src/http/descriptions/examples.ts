@@ -1,4 +1,6 @@
 /** One example for each body that is JSON, by operation; a test holds them against the schemas. */
+import { LETTER_ANSWERS, LETTER_BODIES } from './dead-letter-operations.ts'
+
 const JOB_ID = '019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d'
 const at = '2026-11-21T10:00:00.000Z'
 const self = `/v1/jobs/${JOB_ID}`
@@ -18,6 +20,7 @@ export const jobExample = {
   sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   duration_s: 1.67,
   priority: 'normal',
+  not_before: null,
   metadata: { lesson: 3 },
   event_cursor: 'k3x9.41',
   created_at: at,
@@ -63,6 +66,25 @@ const delivery = {
   last_error: null,
   created_at: at,
   delivered_at: null,
+}
+
+const worker = 'forward@host-1:4711'
+const hop = { attempt: 1, detail: null, message_id: null, receive_count: null, worker }
+const timeline = {
+  job_id: JOB_ID,
+  status: 'analysing',
+  attempt: 1,
+  items: [
+    {
+      ...{ ...hop, at, hop: 'forward', outcome: 'sent', message: 'The order to analyse it was sent to SQS' },
+      message_id: '5fea7756-0ea4-451a-a703-a558b933e274',
+    },
+    {
+      ...{ ...hop, at, hop: 'analyse', outcome: 'received', message: 'An analyser received the order' },
+      ...{ message_id: '5fea7756-0ea4-451a-a703-a558b933e274', receive_count: 1, worker: 'analyse@host-2:4712' },
+    },
+  ],
+  explanation: ['Now: analysing since 2026-11-21 10:00:00.000Z, 12 s ago.'],
 }
 
 const key = {
@@ -120,8 +142,10 @@ export const ANSWER_EXAMPLES: Readonly<Record<string, unknown>> = {
   signUploadAgain: offered,
   completeUpload: jobExample,
   deleteOwner: { owner: 'acme', requested_at: at, keys: 2, jobs: 40, tokens: 3 },
+  getTimeline: timeline,
   listDeliveries: { items: [delivery] },
   replayDelivery: delivery,
+  ...LETTER_ANSWERS,
   listTokens: { items: [token], next_cursor: null },
   getToken: token,
   putToken: token,
@@ -133,6 +157,7 @@ export const ANSWER_EXAMPLES: Readonly<Record<string, unknown>> = {
 
 /** Of the request. */
 export const BODY_EXAMPLES: Readonly<Record<string, unknown>> = {
+  ...LETTER_BODIES,
   createKey: { owner: 'acme', role: 'user', name: 'backend' },
   offerUpload: { content_type: 'audio/wav', size_bytes: 160078, filename: 'take3.wav', token_id: 'greeting-1' },
   signUploadAgain: { parts: [2, 3] },

@@ -134,6 +134,15 @@ export const JOB_OPERATIONS: Readonly<Record<string, Operation>> = {
       ...noContent('The cursor is at the terminal event: there is nothing more to come, and `EventSource` stops.'),
     },
   },
+  'GET /v1/jobs/{job_id}/timeline': {
+    id: 'getTimeline',
+    tag: 'jobs',
+    summary: 'Read what happened to a job, hop by hop',
+    description:
+      'What was done, when, by whom, how often it was repeated, where the job is and what comes next. It is written down ' +
+      'within a second or so of each hop, and kept for as long as the recording. An admin’s key reads any job’s.',
+    problems: ['job-not-found'],
+  },
   'GET /v1/jobs/{job_id}/deliveries': {
     id: 'listDeliveries',
     tag: 'callbacks',

@@ -6,18 +6,18 @@ import { createArrivals } from '../../contracts/arrivals.ts'
 import { createTestLog } from '../../contracts/test-log.ts'
 
 /** Receipts whose answers the test gives. */
-function openHeartbeat() {
-  const asked = createArrivals<{ receipt: string; answer: PromiseWithResolvers<ReceiptOutcome> }>()
+function openHeartbeat({ visibilityTimeoutS = 0.03, now }: { visibilityTimeoutS?: number; now?: () => number } = {}) {
+  const asked = createArrivals<{ receipt: string; seconds: number; answer: PromiseWithResolvers<ReceiptOutcome> }>()
   const receipts: MessageReceipts = {
     delete: async () => {},
-    hide: (receipt) => {
+    hide: (receipt, seconds) => {
       const answer = Promise.withResolvers<ReceiptOutcome>()
-      asked.add({ receipt, answer })
+      asked.add({ receipt, seconds, answer })
       return answer.promise
     },
   }
   const log = createTestLog()
-  return { heartbeat: createHeartbeat(receipts, 0.03, log), asked, log }
+  return { heartbeat: createHeartbeat(receipts, visibilityTimeoutS, log, now), asked, log }
 }
 
 const received = { MessageId: 'id', ReceiptHandle: 'receipt', Attributes: { ApproximateReceiveCount: '3' } }
@@ -58,5 +58,22 @@ test('a message that is no longer ours is not extended again, and the others are
   await asked.until(3)
   assert.equal(asked.items.filter(({ receipt }) => receipt === 'receipt').length, 1)
   assert.equal(log.lines.length, 1)
+  heartbeat.close()
+})
+
+test('no message is held for longer than the twelve hours that SQS allows, its receive included', async () => {
+  let nowMs = 0
+  const { heartbeat, asked } = openHeartbeat({ visibilityTimeoutS: 1.5, now: () => nowMs })
+  const held = heartbeat.start(received)
+  const over = new Promise((resolve) => held.signal.addEventListener('abort', resolve, { once: true }))
+  const lastMs = (12 * 3600 - 60) * 1000
+  nowMs = lastMs - 1200
+  const [beat] = await asked.until(1)
+  assert.equal(beat?.seconds, 1)
+  beat?.answer.resolve('done')
+  nowMs = lastMs
+  await over
+  assert.equal(held.signal.reason.code, 'shutting-down')
+  assert.equal(asked.items.length, 1)
   heartbeat.close()
 })

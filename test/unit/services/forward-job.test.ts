@@ -5,7 +5,7 @@ import { changeTo } from '../../contracts/job-store-suite.ts'
 import { addJob, createFakePorts, publishedSteps } from '../../support/fake-ports.ts'
 
 const entryOf = ({ jobId }: { jobId: string }, attempt = 1) =>
-  ({ jobId, attempt, priority: 'normal', notBefore: null }) as const
+  ({ jobId, owner: 'acme', attempt, priority: 'normal', notBefore: null }) as const
 
 test('a queued job is sent in its owner’s group, then its row is forwarded and published', async () => {
   const ports = createFakePorts()

@@ -1,0 +1,183 @@
+/** The kill-anywhere cells: each call of each role, just before it and just after it. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Role } from '../../src/roles.ts'
+import { createRandom, type Random } from '../bench/random.ts'
+import type { Cell } from './figures.ts'
+import { ALL_KINDS, type Kind, type Load, sendLoad } from './load.ts'
+import type { Kill } from './role.ts'
+import { endLeases, sweepNow, whenSettled } from './settle.ts'
+import { verify } from './verify.ts'
+import type { World } from './world.ts'
+
+export interface KillCell {
+  readonly name: string
+  readonly role: Role
+  readonly kill: Kill
+  /** Only while it starts does the role make this call. */
+  readonly atStart: boolean
+}
+
+export interface Outcome {
+  readonly faults: readonly string[]
+  readonly jobs: number
+  /** The machine lacks what it needs. */
+  readonly isSkipped?: boolean
+}
+
+/** Generous on a busy machine: longer than a heartbeat of the streams, which is what brings a lost end back. */
+const CELL_MS = 60_000
+const LATEST_CALL = 3
+const TRIES = 2
+const LOST_ORDERS = 2
+const LOSING_MS = 3000
+/** What short cells send: every end of a job, and whatever the role alone has to do with. */
+const SHORT: readonly Kind[] = ['plain', 'callback', 'failing', 'cancelled', 'twice', 'long']
+const OF_ROLE: Readonly<Partial<Record<Role, readonly Kind[]>>> = {
+  api: ['cut', 'compared', 'direct'],
+  analyse: ['compared'],
+}
+
+/** Runs once without a kill, and finds out which calls each role makes: a new one is a new cell by itself. */
+export async function discover(world: World, seed: number): Promise<{ cells: KillCell[]; outcome: Outcome }> {
+  const atStart = new Map<Role, Readonly<Record<string, number>>>()
+  for (const role of world.roles) atStart.set(role, await world.crew.calls(role))
+  const outcome = await runWithLosses(world, ALL_KINDS)
+  const random = createRandom(seed)
+  const cells: KillCell[] = []
+  for (const role of world.roles) {
+    const seen = await world.crew.calls(role)
+    const calls = Object.keys({ ...atStart.get(role), ...seen }).sort()
+    for (const call of calls) cells.push(...cellsOf(role, call, seen[call] ?? 0, random))
+  }
+  return { cells, outcome }
+}
+
+function cellsOf(role: Role, call: string, times: number, random: Random): KillCell[] {
+  const latest = Math.min(LATEST_CALL, Math.max(1, Math.floor(times / 2)))
+  return (['before', 'after'] as const).map((when) => ({
+    name: `${role}/${call}/${when}`,
+    role,
+    kill: { call, when, nth: 1 + Math.floor(random.next() * latest) },
+    atStart: times === 0,
+  }))
+}
+
+/** Either before or after each call, by the seed. */
+export function halfOf(cells: readonly KillCell[], seed: number): KillCell[] {
+  const random = createRandom(seed)
+  return cells
+    .filter((_, index) => index % 2 === 0)
+    .map((before, index) => {
+      const after = cells[2 * index + 1] ?? before
+      return random.next() < 0.5 ? before : after
+    })
+}
+
+/** Kills, lets another process take over, and looks what came of the jobs. */
+export async function runKill(world: World, cell: KillCell, seed: number): Promise<Cell> {
+  const startedAt = performance.now()
+  const { name, role } = cell
+  const kinds = [...SHORT, ...(OF_ROLE[role] ?? [])]
+  const faults: string[] = []
+  let jobs = 0
+  let reached = false
+  for (let tries = 0; tries < TRIES && !reached && faults.length === 0; tries++) {
+    const deaths = world.crew.deaths(role)
+    await prepare(world, cell, tries)
+    const outcome = await (role === 'reconcile' ? runWithLosses(world, kinds) : runUnder(world, { kinds }))
+    reached = world.crew.deaths(role) > deaths
+    if (!reached) world.crew.arm(role, undefined)
+    faults.push(...outcome.faults)
+    jobs += outcome.jobs
+  }
+  return { name, faults, jobs, reached, seed, seconds: (performance.now() - startedAt) / 1000 }
+}
+
+async function prepare({ crew }: World, { role, kill, atStart }: KillCell, tries: number): Promise<void> {
+  // A call that did not come so often may come once.
+  const due = tries === 0 ? kill : { ...kill, nth: 1 }
+  await crew.whenRunning(role)
+  if (!atStart) return crew.arm(role, due)
+  await crew.stop(role)
+  void crew.start(role, { kill: due })
+}
+
+/** Sends jobs and loses orders for some of them, which only the reconciler can notice. */
+function runWithLosses(world: World, kinds: readonly Kind[]): Promise<Outcome> {
+  return runUnder(world, { kinds }, async () => {
+    await loseOrders(world, LOST_ORDERS, AbortSignal.timeout(LOSING_MS))
+    return NOTHING
+  })
+}
+
+/** Takes orders out of the queue, as many as it can get. */
+export async function loseOrders({ ports }: World, count: number, signal: AbortSignal): Promise<void> {
+  const enough = new AbortController()
+  let lost = 0
+  const lose = async (): Promise<void> => {
+    lost += 1
+    if (lost >= count) enough.abort()
+  }
+  await ports.analysisQueue.consume(lose, { concurrency: 1, signal: AbortSignal.any([signal, enough.signal]) })
+}
+
+export interface Under {
+  readonly owner: string
+  readonly key: string
+  /** Sends more jobs. */
+  more(kinds: readonly Kind[]): Promise<void>
+}
+
+/** What a fault has to say when it is over. */
+export interface Verdict {
+  readonly faults?: readonly string[]
+  /** By when all must have settled. */
+  readonly within?: { readonly sinceMs: number; readonly ms: number }
+}
+
+export const NOTHING: Verdict = {}
+
+/** Sends jobs of a new owner's, lets the fault happen meanwhile, and looks when everything has settled. */
+export async function runUnder(
+  world: World,
+  { kinds, boundMs = CELL_MS }: { readonly kinds: readonly Kind[]; readonly boundMs?: number },
+  fault: (under: Under) => Promise<Verdict> = async () => NOTHING,
+): Promise<Outcome> {
+  const { owner, key } = await world.newOwner()
+  const deadline = AbortSignal.timeout(boundMs)
+  const options = { url: world.url, key, callbackUrl: world.receiver.url, deadline }
+  const loads: Load[] = []
+  const more = async (others: readonly Kind[]): Promise<void> => {
+    loads.push(await sendLoad({ ...options, kinds: others }))
+  }
+  const sending = more(kinds)
+  const { faults = [], within } = await fault({ owner, key, more })
+  await sending
+  const load = { jobs: loads.flatMap(({ jobs }) => jobs), faults: loads.flatMap((each) => each.faults) }
+  const found = await judge(world, owner, load, deadline)
+  const late = within !== undefined && performance.now() - within.sinceMs > within.ms
+  return {
+    jobs: load.jobs.length,
+    faults: [...faults, ...found, ...(late ? [`it took longer than ${within.ms / 1000} s`] : [])],
+  }
+}
+
+/** Waits until all has settled, sweeps, and looks. */
+async function judge(world: World, owner: string, load: Load, deadline: AbortSignal): Promise<string[]> {
+  const over = new AbortController()
+  const leases = everySecond(() => endLeases(world), over.signal)
+  const left = await whenSettled(world, owner, deadline)
+  over.abort()
+  await leases
+  if (left.length > 0) return [...load.faults, ...left.map((what) => `not settled: ${what}`)]
+  await sweepNow(world)
+  return [...load.faults, ...(await verify(world, owner, load))]
+}
+
+async function everySecond(action: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    // The database may be away for a moment: the next time will do.
+    await action().catch(() => {})
+    await delay(1000, undefined, { signal }).catch(() => {})
+  }
+}

@@ -1,0 +1,225 @@
+/** What is taken away while jobs are on their way, and given back: every job must end as if nothing had been. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Role } from '../../src/roles.ts'
+import { loseOrders, NOTHING, type Outcome, runUnder } from './kills.ts'
+import type { Kind } from './load.ts'
+import { mp3Of, SPOKEN, toneWav } from './recordings.ts'
+import type { World } from './world.ts'
+
+export interface Outage {
+  readonly name: string
+  run(world: World, isQuick: boolean): Promise<Outcome>
+}
+
+const MIX: readonly Kind[] = ['plain', 'callback', 'failing', 'cancelled', 'twice', 'compared', 'cut']
+const CLOCK_SKEW = fileURLToPath(new URL('clock-skew.ts', import.meta.url))
+const BOUND_MS = 60_000
+
+export const OUTAGES: readonly Outage[] = [
+  { name: 'redis restarted with its data', run: (world) => redisAway(world, true) },
+  { name: 'redis restarted empty', run: (world) => redisAway(world, false) },
+  { name: 'redis flushed', run: (world, isQuick) => flushed(world, isQuick ? 100 : 500) },
+  { name: 'redis out of memory', run: outOfMemory },
+  { name: 'redis down from before the start', run: downFromTheStart },
+  { name: 'sqs away', run: (world, isQuick) => sqsAway(world, isQuick ? 10 : 120, isQuick ? 50 : 200) },
+  { name: 'sqs throttling', run: (world) => doorFor(world, { sqs: 'throttled' }, 8) },
+  { name: 'sqs emptied', run: emptied },
+  { name: 's3 away for uploads', run: storageAwayForUploads },
+  { name: 's3 away for analyses', run: storageAwayForAnalyses },
+  { name: 'postgres restarted', run: postgresRestarted },
+  { name: 'ffmpeg missing', run: ffmpegMissing },
+  ...(['api', 'forward', 'analyse', 'record', 'reconcile'] as const).map((role) => ({
+    name: `the clock of ${role} a minute ahead`,
+    run: (world: World) => skewed(world, role),
+  })),
+]
+
+const tones = (count: number): Kind[] => Array<Kind>(count).fill('tone')
+
+function redisAway(world: World, keepData: boolean): Promise<Outcome> {
+  return runUnder(world, { kinds: [...MIX, ...tones(40)] }, async () => {
+    await delay(700)
+    await world.stores.stopRedis()
+    await delay(3000)
+    await world.stores.startRedis(keepData)
+    return NOTHING
+  })
+}
+
+/** Half of the jobs wait in Redis, half have gone on; within a minute from the flush all have ended. */
+async function flushed(world: World, count: number): Promise<Outcome> {
+  const { crew, stores } = world
+  await crew.stop('analyse')
+  const half = Math.floor(count / 2)
+  return runUnder(world, { kinds: tones(count - half), boundMs: 3 * BOUND_MS }, async ({ owner, more }) => {
+    await untilStatus(world, owner, ['forwarded'], count - half)
+    await crew.stop('forward')
+    const others = more(tones(half))
+    await untilStatus(world, owner, ['queued'], half)
+    await stores.redis('FLUSHALL')
+    const flushedAt = performance.now()
+    await Promise.all([crew.start('forward'), crew.start('analyse'), others])
+    return { within: { sinceMs: flushedAt, ms: BOUND_MS } }
+  })
+}
+
+function outOfMemory(world: World): Promise<Outcome> {
+  return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async () => {
+    await delay(500)
+    await world.stores.redis('CONFIG', 'SET', 'maxmemory', '1mb')
+    await delay(4000)
+    await world.stores.redis('CONFIG', 'SET', 'maxmemory', '0')
+    return NOTHING
+  })
+}
+
+async function downFromTheStart(world: World): Promise<Outcome> {
+  const { crew, stores, roles } = world
+  await stores.stopRedis()
+  await Promise.all(roles.map((role) => crew.stop(role)))
+  await Promise.all(roles.map((role) => crew.start(role)))
+  return runUnder(world, { kinds: [...MIX, ...tones(10)] }, async () => {
+    await delay(4000)
+    await stores.startRedis(false)
+    return NOTHING
+  })
+}
+
+async function sqsAway(world: World, seconds: number, count: number): Promise<Outcome> {
+  const { crew, stores } = world
+  await crew.stop('analyse')
+  const half = Math.floor(count / 2)
+  return runUnder(world, { kinds: tones(half), boundMs: BOUND_MS * 2 + seconds * 1000 }, async ({ owner, more }) => {
+    await untilStatus(world, owner, ['forwarded'], half)
+    await stores.setDoors({ sqs: 'away' })
+    const others = more(tones(count - half))
+    await crew.start('analyse')
+    await delay(seconds * 1000)
+    await stores.setDoors({})
+    await others
+    return NOTHING
+  })
+}
+
+/** Every order is lost: the rows know better. */
+async function emptied(world: World): Promise<Outcome> {
+  const { crew } = world
+  const count = 20
+  await crew.stop('analyse')
+  return runUnder(world, { kinds: tones(count) }, async ({ owner }) => {
+    await untilStatus(world, owner, ['forwarded'], count)
+    await loseOrders(world, count, AbortSignal.timeout(BOUND_MS))
+    await crew.start('analyse')
+    return NOTHING
+  })
+}
+
+function doorFor(world: World, doors: Parameters<World['stores']['setDoors']>[0], seconds: number): Promise<Outcome> {
+  return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async () => {
+    await delay(300)
+    await world.stores.setDoors(doors)
+    await delay(seconds * 1000)
+    await world.stores.setDoors({})
+    return NOTHING
+  })
+}
+
+/** Refused with 503 and a time to come back, and nothing is left of it. */
+async function storageAwayForUploads(world: World): Promise<Outcome> {
+  await world.stores.setDoors({ s3: 'broken' })
+  const { key, owner } = await world.newOwner()
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'audio/wav' }
+  const refused = await fetch(`${world.url}/v1/jobs`, { method: 'POST', headers, body: SPOKEN as never })
+  const problem = (await refused.json()) as { code?: string }
+  const isClean = refused.status === 503 && refused.headers.has('retry-after') && problem.code === 'storage-unavailable'
+  const faults = isClean ? [] : [`an upload was answered ${refused.status} ${problem.code}`]
+  const outcome = await runUnder(world, { kinds: [...MIX, ...tones(10)] }, async () => {
+    await delay(2000)
+    await world.stores.setDoors({})
+    return NOTHING
+  })
+  const { rows } = await world.database.query(
+    `select job_id from jobs where owner = $1 and (status <> 'failed' or error_code <> 'storage-unavailable')`,
+    [owner],
+  )
+  return { ...outcome, faults: [...faults, ...outcome.faults, ...rows.map(({ job_id }) => `${job_id} is not refused`)] }
+}
+
+async function storageAwayForAnalyses(world: World): Promise<Outcome> {
+  const { crew, stores } = world
+  await crew.stop('analyse')
+  const count = 20
+  return runUnder(world, { kinds: tones(count) }, async ({ owner }) => {
+    await untilStatus(world, owner, ['forwarded'], count)
+    await stores.setDoors({ s3: 'away' })
+    await crew.start('analyse')
+    await delay(5000)
+    await stores.setDoors({})
+    return NOTHING
+  })
+}
+
+function postgresRestarted(world: World): Promise<Outcome> {
+  return runUnder(world, { kinds: [...MIX, ...tones(40)] }, async () => {
+    await delay(700)
+    await world.stores.restartPostgres()
+    return NOTHING
+  })
+}
+
+/** WAV goes on without it; what needs it fails with a reason that names it. */
+async function ffmpegMissing(world: World): Promise<Outcome> {
+  const mp3 = await mp3Of(toneWav(1, 200))
+  if (mp3 === undefined) return { jobs: 0, faults: [], isSkipped: true }
+  const { crew } = world
+  const roles = ['api', 'analyse'] as const
+  await restart(world, roles, { PATH: '/nonexistent' })
+  const outcome = await runUnder(world, { kinds: MIX }, async ({ owner, key }) => {
+    const headers = { authorization: `Bearer ${key}`, 'content-type': 'audio/mpeg' }
+    const answer = await fetch(`${world.url}/v1/jobs`, { method: 'POST', headers, body: mp3 as never })
+    if (answer.status !== 202) return { faults: [`an MP3 was answered ${answer.status}`] }
+    const { job_id: jobId } = (await answer.json()) as { job_id: string }
+    await untilStatus(world, owner, ['failed', 'completed'], 1, jobId)
+    const { rows } = await world.database.query('select status, error_code from jobs where job_id = $1', [jobId])
+    const isTyped = rows[0]?.status === 'failed' && rows[0]?.error_code === 'codec-unsupported'
+    return { faults: isTyped ? [] : [`an MP3 ended as ${rows[0]?.status} (${rows[0]?.error_code})`] }
+  })
+  await restart(world, roles, { PATH: process.env.PATH ?? '' })
+  await Promise.all(roles.map((role) => crew.whenRunning(role)))
+  return outcome
+}
+
+async function skewed(world: World, role: Role): Promise<Outcome> {
+  await world.crew.stop(role)
+  await world.crew.start(role, { execArgv: ['--import', CLOCK_SKEW] })
+  const outcome = await runUnder(world, { kinds: [...MIX, 'direct', ...tones(5)] })
+  await restart(world, [role], {})
+  return outcome
+}
+
+async function restart({ crew }: World, roles: readonly Role[], env: Readonly<Record<string, string>>): Promise<void> {
+  await Promise.all(roles.map((role) => crew.stop(role)))
+  await Promise.all(roles.map((role) => crew.start(role, { env })))
+}
+
+/** Resolves when so many of the owner's jobs are in one of these statuses. */
+async function untilStatus(
+  { database }: World,
+  owner: string,
+  statuses: readonly string[],
+  count: number,
+  jobId?: string,
+): Promise<void> {
+  const startedAt = performance.now()
+  while (performance.now() - startedAt < BOUND_MS) {
+    const { rows } = await database.query<{ found: number }>(
+      `select count(*)::int as found from jobs
+       where owner = $1 and status = any($2) and ($3::uuid is null or job_id = $3)`,
+      [owner, statuses, jobId ?? null],
+    )
+    if ((rows[0]?.found ?? 0) >= count) return
+    await delay(50)
+  }
+  throw new Error(`never were ${count} jobs ${statuses.join(' or ')}`)
+}
