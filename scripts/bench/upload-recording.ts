@@ -1,4 +1,5 @@
 /** Recordings of any size, and the requests that send them. */
+import { WAV_HEAD_BYTES, wavHead } from '../stack/wav-head.ts'
 
 export const KIB = 1024
 export const MIB = 1024 * KIB
@@ -22,7 +23,6 @@ const FORM_HEAD = Buffer.from(
 )
 const FORM_TAIL = Buffer.from(`\r\n--${BOUNDARY}--\r\n`)
 const RATE_HZ = 48_000
-const WAV_HEAD_BYTES = 44
 /** Not silence: some sound that repeats, long enough for nobody to notice. */
 const SOUND = Buffer.from(Array.from({ length: MIB }, (_, at) => (at * 7919) % 251))
 
@@ -45,30 +45,13 @@ export function* uploadOf(request: UploadRequest): Generator<Buffer> {
 
 /** A WAV file (16 bit, stereo) of exactly so many bytes. */
 export function* wavOf(bytes: number, chunkBytes = 64 * KIB): Generator<Buffer> {
-  yield wavHead(bytes - WAV_HEAD_BYTES)
+  yield wavHead(bytes - WAV_HEAD_BYTES, RATE_HZ, 2)
   for (let at = 0, left = bytes - WAV_HEAD_BYTES; left > 0; ) {
     const length = Math.min(left, chunkBytes, SOUND.length - at)
     yield SOUND.subarray(at, at + length)
     left -= length
     at = (at + length) % SOUND.length
   }
-}
-
-function wavHead(dataBytes: number): Buffer {
-  const head = Buffer.alloc(WAV_HEAD_BYTES)
-  head.write('RIFF', 0)
-  head.writeUInt32LE(dataBytes + 36, 4)
-  head.write('WAVEfmt ', 8)
-  head.writeUInt32LE(16, 16)
-  head.writeUInt16LE(1, 20)
-  head.writeUInt16LE(2, 22)
-  head.writeUInt32LE(RATE_HZ, 24)
-  head.writeUInt32LE(4 * RATE_HZ, 28)
-  head.writeUInt16LE(4, 32)
-  head.writeUInt16LE(16, 34)
-  head.write('data', 36)
-  head.writeUInt32LE(dataBytes, 40)
-  return head
 }
 
 function asChunk(chunk: Buffer): Buffer {

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { buffer } from 'node:stream/consumers'
+import { WAV_HEAD_BYTES, wavHead } from '../stack/wav-head.ts'
 
 const EXAMPLES = new URL('../../examples/recordings/', import.meta.url)
 const RATE_HZ = 8000
@@ -14,22 +15,10 @@ export const BROKEN = Buffer.concat([SPOKEN.subarray(0, 36), Buffer.from('junk')
 /** A glide of 16-bit samples, voiced from end to end. `pitchHz` makes it another recording. */
 export function toneWav(seconds: number, pitchHz: number): Buffer {
   const samples = Math.round(seconds * RATE_HZ)
-  const wav = Buffer.alloc(44 + 2 * samples)
-  wav.write('RIFF', 0)
-  wav.writeUInt32LE(36 + 2 * samples, 4)
-  wav.write('WAVEfmt ', 8)
-  wav.writeUInt32LE(16, 16)
-  wav.writeUInt16LE(1, 20)
-  wav.writeUInt16LE(1, 22)
-  wav.writeUInt32LE(RATE_HZ, 24)
-  wav.writeUInt32LE(2 * RATE_HZ, 28)
-  wav.writeUInt16LE(2, 32)
-  wav.writeUInt16LE(16, 34)
-  wav.write('data', 36)
-  wav.writeUInt32LE(2 * samples, 40)
+  const wav = Buffer.concat([wavHead(2 * samples, RATE_HZ), Buffer.alloc(2 * samples)])
   for (let i = 0; i < samples; i++) {
     const phase = (2 * Math.PI * pitchHz * (1 + (0.1 * i) / samples) * i) / RATE_HZ
-    wav.writeInt16LE(Math.round(12_000 * Math.sin(phase) + 4000 * Math.sin(2 * phase)), 44 + 2 * i)
+    wav.writeInt16LE(Math.round(12_000 * Math.sin(phase) + 4000 * Math.sin(2 * phase)), WAV_HEAD_BYTES + 2 * i)
   }
   return wav
 }

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { openEvents } from '../support/events.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
+import { openRawHttp } from '../support/raw-http.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
@@ -12,19 +11,7 @@ const { places, env } = await openTestPlaces()
 const system = await startTestSystem(['api'], places, { ...env, UPLOAD_TIMEOUT_S: '1' })
 const AUTH = `authorization: Bearer ${TEST_KEY}\r\n`
 
-/** Writes bytes to a new connection and reads until the server closes it. */
-async function converse(text: string): Promise<{ status: number; head: string; body: string }> {
-  const { hostname, port } = new URL(system.url)
-  const socket = connect(Number(port), hostname)
-  let answer = ''
-  socket.setEncoding('utf8').on('data', (chunk) => {
-    answer += chunk
-  })
-  socket.write(text)
-  await once(socket, 'close')
-  const [head = '', body = ''] = answer.split('\r\n\r\n')
-  return { status: Number(head.split(' ')[1]), head, body }
-}
+const converse = (text: string) => openRawHttp(system.url, text).done
 
 test('what is not HTTP, or too much of it, is answered with a problem all the same', async () => {
   const get = (rest: string): string => `GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${rest}\r\n`

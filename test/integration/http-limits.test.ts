@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { createOpsApp } from '../../src/http/app.ts'
+import { openRawHttp } from '../support/raw-http.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
 
@@ -18,18 +17,9 @@ const system = await startTestSystem(['api'], places, {
 const AUTH = `authorization: Bearer ${TEST_KEY}\r\n`
 
 function open(text: string) {
-  const { hostname, port } = new URL(system.url)
-  const socket = connect(Number(port), hostname)
-  let answer = ''
-  socket.setEncoding('utf8').on('data', (chunk) => {
-    answer += chunk
-  })
-  socket.write(text)
-  const done = once(socket, 'close').then(() => {
-    const [head = '', body = ''] = answer.split('\r\n\r\n')
-    return { status: Number(head.split(' ')[1]), code: (JSON.parse(body) as { code: string }).code }
-  })
-  return { socket, done }
+  const { socket, done } = openRawHttp(system.url, text)
+  const codeOf = (body: string) => (JSON.parse(body) as { code: string }).code
+  return { socket, done: done.then(({ status, body }) => ({ status, code: codeOf(body) })) }
 }
 
 test('headers that come too slowly, are too large or too many are answered with a problem', async () => {

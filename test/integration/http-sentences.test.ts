@@ -1,8 +1,7 @@
 /** What a refusal says: typed like every other, short, and something that its reader can act on. */
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { test } from 'node:test'
+import { openRawHttp } from '../support/raw-http.ts'
 import { toneWav } from '../support/recordings.ts'
 import { openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
 
@@ -26,22 +25,12 @@ async function send(
   return { status: response.status, headers: response.headers, ...problem }
 }
 
-async function converse(text: string): Promise<string> {
-  const { hostname, port } = new URL(system.url)
-  const socket = connect(Number(port), hostname)
-  let answer = ''
-  socket.setEncoding('utf8').on('data', (chunk) => {
-    answer += chunk
-  })
-  socket.write(text)
-  await once(socket, 'close')
-  return answer
-}
-
 test('a request of HTTP/1.1 without a Host is told so, and one of HTTP/1.0 needs none', async () => {
-  const refused = await converse('GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n')
-  assert.match(refused, /^HTTP\/1\.1 400 .*application\/problem\+json.*"detail":"Send the header Host/s)
-  assert.match(await converse('GET /livez HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 200 /)
+  const refused = await openRawHttp(system.url, 'GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n').done
+  assert.equal(refused.status, 400)
+  assert.match(refused.head, /application\/problem\+json/)
+  assert.match(refused.body, /"detail":"Send the header Host/)
+  assert.equal((await openRawHttp(system.url, 'GET /livez HTTP/1.0\r\n\r\n').done).status, 200)
 })
 
 test('an address that cannot be read is refused in a few words and with the security headers', async () => {
