@@ -31,6 +31,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'npm run dead-letters': 'test/integration/dead-letters.test.ts',
   'npm test': 'here',
   'npm run check': '.ci/run',
+  'npm run test:long': '.ci/run',
   'npm run chaos': '.ci/run',
   'docker-compose up --build': 'test/e2e/compose.test.ts',
 }
