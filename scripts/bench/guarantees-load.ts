@@ -11,6 +11,7 @@ import {
   type GuaranteesStack,
   makeStored,
   PIPELINE,
+  POLL_MS,
   untilUnfinished,
   withRoles,
 } from './guarantees-stack.ts'
@@ -142,6 +143,6 @@ async function untilForwarded({ ports }: GuaranteesStack): Promise<void> {
   for (;;) {
     const waiting = (await ports.jobs.countByStatus()).filter(({ status }) => status !== 'forwarded')
     if (waiting.every(({ count }) => count === 0)) return
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }

@@ -6,7 +6,7 @@ import type { Log } from '../ports.ts'
  * - `commands`: answers or fails within `COMMAND_TIMEOUT_MS`, and at once while Redis is known to be down.
  * - `producer`: the same, for BullMQ, which makes pipelines of its own.
  * - `subscriber`: pub/sub only; its owner subscribes again after a reconnect.
- * - `worker`: waits for Redis as long as it takes.
+ * - `worker`: waits for Redis as long as it takes. Jobs that end together end in one write.
  */
 export type RedisRole = 'commands' | 'producer' | 'subscriber' | 'worker'
 
@@ -29,7 +29,7 @@ const OPTIONS = {
   commands: { ...FAIL_FAST, enableAutoPipelining: true },
   producer: FAIL_FAST,
   subscriber: { ...FAIL_FAST, autoResubscribe: false },
-  worker: { maxRetriesPerRequest: null },
+  worker: { maxRetriesPerRequest: null, enableAutoPipelining: true },
 } satisfies Record<RedisRole, RedisOptions>
 
 /** Makes the factory of connections to one Redis (`redis://` or `rediss://`). Outages are logged once each. */

@@ -18,6 +18,8 @@ export function createSqsClient({ region, endpoint, credentials }: SqsClientOpti
     ...(endpoint === undefined ? {} : { endpoint, useQueueUrlAsEndpoint: false }),
     ...(credentials === undefined ? {} : { credentials }),
     maxAttempts: 2,
+    // TCP and TLS check what arrives; the MD5 of every body costs a busy role up to a fifth of its time.
+    md5: false,
     requestHandler: { connectionTimeout: 3000, socketTimeout: 60_000, throwOnRequestTimeout: true },
   })
 }
