@@ -7,14 +7,19 @@ import { toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Advanced, JobStore, NewJob, StatusChange } from '../ports.ts'
 
-const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20, enough: 5 }
+const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20, enough: 3 }
 
 /** Makes jobs of different ids and without keys, in order; undefined for what has to be made alone. */
 type CreateMany = (jobs: readonly NewJob[]) => Promise<(Job | undefined)[]>
 
 /** The same store, whose `create`, `find` and single `advance` calls of concurrent callers share statements. */
 export function createGatheringJobStore(store: JobStore, createMany: CreateMany): JobStore {
-  const create = createBatcher<NewJob, Job>({ ...BATCH, run: (jobs) => createEach(store, createMany, jobs) })
+  // An upload waits for its row before its bytes are read.
+  const create = createBatcher<NewJob, Job>({
+    ...BATCH,
+    lingerMs: 0,
+    run: (jobs) => createEach(store, createMany, jobs),
+  })
   const find = createBatcher<string, Job | undefined>({
     ...BATCH,
     run: async (jobIds) => {
