@@ -21,7 +21,7 @@ export interface JobQueueOptions extends JobWorkerOptions {
 const PRIORITY: Readonly<Record<Priority, number>> = { high: 1, normal: 2, low: 3 }
 const BULK_SIZE = 500
 /** Uploads that end at about the same time share a round trip; one alone does not wait. */
-const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20 }
+const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20, enough: 3 }
 /** BullMQ writes an event per step of a job; nobody here reads them. */
 const EVENTS_KEPT = 10
 
