@@ -11,28 +11,32 @@ const EDGE_GAIN = 0.03
 const LEAST_RATE_HZ = 8000
 /** Half-length of the impulse response in standard deviations; what is cut off is below −100 dB. */
 const DEVIATIONS = 4.5
+/** Some milliseconds of work. */
+const SAMPLES_PER_CHECKPOINT = 1 << 16
 
 /**
  * Gaussian low-pass and decimation by a whole number to at least 8 kHz. Praat's manual, "how to choose a pitch
- * analysis method", recommends autocorrelation of a low-passed sound since 2023.
+ * analysis method", recommends autocorrelation of a low-passed sound since 2023. `checkpoint` may throw to stop it.
  */
-export function lowPass(sound: Sound): Sound {
+export function lowPass(sound: Sound, checkpoint: () => void = () => {}): Sound {
   const { samples, sampleRateHz } = sound
   const factor = Math.max(1, Math.floor(sampleRateHz / LEAST_RATE_HZ))
   const half = gaussianResponse(sampleRateHz)
-  const reach = half.length - 1
   const filtered = new Float32Array(Math.ceil(samples.length / factor))
-  for (let i = 0; i < filtered.length; i++) {
-    const at = i * factor
-    if (at < reach || at + reach >= samples.length) {
-      filtered[i] = atEdge(samples, at, half)
-      continue
-    }
-    let sum = samples[at]! * half[0]!
-    for (let n = 1; n <= reach; n++) sum += (samples[at - n]! + samples[at + n]!) * half[n]!
-    filtered[i] = sum
+  for (let from = 0; from < filtered.length; from += SAMPLES_PER_CHECKPOINT) {
+    checkpoint()
+    const to = Math.min(from + SAMPLES_PER_CHECKPOINT, filtered.length)
+    for (let i = from; i < to; i++) filtered[i] = filterAt(samples, i * factor, half)
   }
   return { ...sound, samples: filtered, sampleRateHz: sampleRateHz / factor }
+}
+
+function filterAt(samples: Float32Array, at: number, half: Float64Array): number {
+  const reach = half.length - 1
+  if (at < reach || at + reach >= samples.length) return atEdge(samples, at, half)
+  let sum = samples[at]! * half[0]!
+  for (let n = 1; n <= reach; n++) sum += (samples[at - n]! + samples[at + n]!) * half[n]!
+  return sum
 }
 
 /** The response's middle and its right half, with unit gain at 0 Hz. */

@@ -70,7 +70,7 @@ export function trackPitch(
   const grid = frameGrid(sound.durationS, windowS, settings.timeStepS || 0.75 / pitchFloorHz)
   const track = { mode, startS: grid.startS, stepS: grid.stepS, floorHz: pitchFloorHz, ceilingHz: pitchCeilingHz }
   if (grid.count === 0) return { ...track, f0Hz: new Float64Array(0) }
-  const source = mode === 'robust' ? lowPass(sound) : sound
+  const source = mode === 'robust' ? lowPass(sound, () => checkpoint(0)) : sound
   return { ...track, f0Hz: trackFrames(source, grid, settings, createFft, checkpoint) }
 }
 
