@@ -21,6 +21,7 @@ import { createNamedQueue } from './queues/named-queue.ts'
 import { createProgressLog } from './queues/progress-log.ts'
 import { createRateLimits } from './queues/rate-limits.ts'
 import { createConnectRedis } from './queues/redis.ts'
+import { createSqsCalls } from './queues/sqs-calls.ts'
 import { createSqsClient } from './queues/sqs-client.ts'
 import { createJobs } from './storage/create-job.ts'
 import { type DatabaseSource, openDatabase } from './storage/database.ts'
@@ -192,15 +193,20 @@ function openQueues(config: Config, places: Places, log: Log, lazily: Lazily, me
     () => createSqsClient(awsOptions(config, places)),
     (client) => client.destroy(),
   )
+  const calls = lazily(
+    () => createSqsCalls(sqs()),
+    (opened) => opened.close(),
+  )
+  const sides = () => ({ client: sqs(), calls: calls() })
   const { visibilityTimeoutS } = config
   const queue = ({ name: usual }: QueueTopology, url: string | undefined) => {
     const name = queueNameIn(url) ?? usual
     const deadLetterName = `${name}-dlq`
-    return lazily(() => createNamedQueue({ client: sqs(), name, deadLetterName, visibilityTimeoutS, url, log }))
+    return lazily(() => createNamedQueue({ ...sides(), name, deadLetterName, visibilityTimeoutS, url, log }))
   }
   const deadQueue = ({ name: usual, visibilityTimeoutS }: QueueTopology, url: string | undefined) => {
     const name = `${queueNameIn(url) ?? usual}-dlq`
-    return lazily(() => createNamedQueue({ client: sqs(), name, visibilityTimeoutS, url: undefined, log }))
+    return lazily(() => createNamedQueue({ ...sides(), name, visibilityTimeoutS, url: undefined, log }))
   }
   const ports = {
     jobQueue: lazily(

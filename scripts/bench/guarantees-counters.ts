@@ -13,6 +13,10 @@ export interface Counts {
   readonly results?: Readonly<Record<string, number>>
 }
 
+interface UndiciRequest {
+  readonly headers: unknown
+}
+
 /** Begins to count; the function returned tells what it was since then. Once per process. */
 export function countFromHere(): () => Counts {
   let statements = 0
@@ -23,11 +27,14 @@ export function countFromHere(): () => Counts {
     statements += 1
     return query.apply(this, given)
   }
-  subscribe('http.client.request.start', (message) => {
-    const target = String((message as { request: ClientRequest }).request.getHeader('x-amz-target') ?? '')
-    const action = /^AmazonSQS\.(.+)$/.exec(target)?.[1]
+  const countTarget = (target: unknown): void => {
+    const action = /AmazonSQS\.(\w+)/.exec(String(target ?? ''))?.[1]
     if (action !== undefined) requests[action] = (requests[action] ?? 0) + 1
+  }
+  subscribe('http.client.request.start', (message) => {
+    countTarget((message as { request: ClientRequest }).request.getHeader('x-amz-target'))
   })
+  subscribe('undici:request:create', (message) => countTarget((message as { request: UndiciRequest }).request.headers))
   const cpu = process.cpuUsage()
   return () => {
     const { user, system } = process.cpuUsage(cpu)

@@ -31,7 +31,7 @@ export const PIPELINE = ['forward', 'analyse', 'record'] as const satisfies read
 export const OWNERS = 16
 export const ANALYSES_AT_ONCE = 40
 /** Rarely: what looks at all rows takes its time from those it looks at. */
-export const POLL_MS = 20
+export const POLL_MS = 50
 
 /** Resolves to a sentence when the machine has no PostgreSQL. */
 export async function startGuaranteesStack(): Promise<GuaranteesStack | string> {

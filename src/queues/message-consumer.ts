@@ -7,14 +7,14 @@
  *                 │                                             then takes it to the dead-letter queue soon
  *                 └▶ given back (visibility 0) when the consumer stops before the handler started, or is released
  */
-import { type Message, ReceiveMessageCommand } from '@aws-sdk/client-sqs'
+import type { Message, ReceiveMessageRequest } from '@aws-sdk/client-sqs'
 import { AppError, isFinal } from '../domain/errors.ts'
 import type { Backoff } from '../domain/retry.ts'
 import type { ConsumeOptions } from '../ports.ts'
 import { createGate, createOutage, createSlots } from './consumer-parts.ts'
 import { createMessageHolder, type MessageHandler, type MessageHolderOptions } from './message-holder.ts'
 import { aborted, endsWithin } from './pause.ts'
-import { REQUEST_TIMEOUT_MS } from './sqs-errors.ts'
+import { ANSWER_TIMEOUT_MS } from './sqs-calls.ts'
 
 export interface MessageConsumerOptions extends MessageHolderOptions {
   /** Longest wait of one receive, 0–20 s. Default 20 on AWS, else 1. */
@@ -101,20 +101,20 @@ function defaultPolling(queueUrl: string): { waitTimeS: number; stopGraceMs: num
 }
 
 async function receive(
-  { client, queueUrl, visibilityTimeoutS }: MessageConsumerOptions,
+  { calls, queueUrl, visibilityTimeoutS }: MessageConsumerOptions,
   most: number,
   waitTimeS: number,
   signal: AbortSignal,
 ): Promise<Message[]> {
-  const command = new ReceiveMessageCommand({
+  const wish: ReceiveMessageRequest = {
     QueueUrl: queueUrl,
     MaxNumberOfMessages: most,
     WaitTimeSeconds: waitTimeS,
     VisibilityTimeout: visibilityTimeoutS,
     // The older name of the parameter, which every endpoint knows; it brings the receive count.
     AttributeNames: ['All'],
-  })
-  const requestTimeout = waitTimeS * 1000 + REQUEST_TIMEOUT_MS
-  const { Messages = [] } = await client.send(command, { abortSignal: signal, requestTimeout })
+  }
+  const timeoutMs = waitTimeS * 1000 + ANSWER_TIMEOUT_MS
+  const { Messages = [] } = await calls.call('ReceiveMessage', wish, { signal, timeoutMs })
   return Messages
 }

@@ -1,13 +1,14 @@
 /** What a consumer holds: each message from its receive until it is deleted or given back. */
-import type { Message, SQSClient } from '@aws-sdk/client-sqs'
+import type { Message } from '@aws-sdk/client-sqs'
 import { AppError, isFinal } from '../domain/errors.ts'
 import { type Backoff, backoffMs } from '../domain/retry.ts'
 import type { Log, ReceivedMessage } from '../ports.ts'
 import { createHeartbeat, type HeldMessage } from './message-heartbeat.ts'
 import { createMessageReceipts } from './message-receipts.ts'
+import type { SqsCalls } from './sqs-calls.ts'
 
 export interface MessageHolderOptions {
-  readonly client: SQSClient
+  readonly calls: SqsCalls
   readonly queueUrl: string
   readonly log: Log
   /** How long a received message stays invisible unless extended; extended at a third of it. */
@@ -39,9 +40,9 @@ export function createMessageHolder(
   options: MessageHolderOptions,
   { signal, release, pollsEnded }: StopSignals,
 ): MessageHolder {
-  const { client, queueUrl, log, visibilityTimeoutS, releaseGraceMs = 2000 } = options
+  const { calls, queueUrl, log, visibilityTimeoutS, releaseGraceMs = 2000 } = options
   const { retry = { baseMs: 2000, maxMs: 300_000 } } = options
-  const receipts = createMessageReceipts(client, queueUrl, log)
+  const receipts = createMessageReceipts(calls, queueUrl, log)
   const heartbeat = createHeartbeat(receipts, visibilityTimeoutS, log)
   const running = new Map<HeldMessage, Promise<unknown>>()
 

@@ -1,19 +1,18 @@
 /** A queue of messages on SQS, or anything that speaks its protocol. */
-import { GetQueueAttributesCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { toAppError } from '../domain/errors.ts'
 import type { MessageQueue } from '../ports.ts'
 import { consumeMessages, type MessageConsumerOptions } from './message-consumer.ts'
 import { createMessageSender, type MessageSenderOptions } from './message-sender.ts'
-import { BOUNDED } from './sqs-errors.ts'
+import type { SqsCalls } from './sqs-calls.ts'
 
 export interface MessageQueueOptions extends MessageSenderOptions, MessageConsumerOptions {
   /** For `depth` alone; without it `dead` is 0. */
   readonly deadLetterUrl?: string
 }
 
-/** The client belongs to the caller, who destroys it after the consumers have ended. */
+/** The calls belong to whoever made them, who closes them after the consumers have ended. */
 export function createMessageQueue(options: MessageQueueOptions): MessageQueue {
-  const { client, queueUrl, deadLetterUrl } = options
+  const { calls, queueUrl, deadLetterUrl } = options
   const send = createMessageSender(options)
   return {
     send: (messages) => Promise.all(messages.map(send)),
@@ -21,8 +20,8 @@ export function createMessageQueue(options: MessageQueueOptions): MessageQueue {
     async depth() {
       try {
         const [queue, dead] = await Promise.all([
-          countsOf(client, queueUrl),
-          deadLetterUrl === undefined ? undefined : countsOf(client, deadLetterUrl),
+          countsOf(calls, queueUrl),
+          deadLetterUrl === undefined ? undefined : countsOf(calls, deadLetterUrl),
         ])
         return { visible: queue.visible, inFlight: queue.inFlight, dead: (dead?.visible ?? 0) + (dead?.inFlight ?? 0) }
       } catch (error) {
@@ -32,12 +31,11 @@ export function createMessageQueue(options: MessageQueueOptions): MessageQueue {
   }
 }
 
-async function countsOf(client: SQSClient, queueUrl: string): Promise<{ visible: number; inFlight: number }> {
-  const command = new GetQueueAttributesCommand({
+async function countsOf(calls: SqsCalls, queueUrl: string): Promise<{ visible: number; inFlight: number }> {
+  const { Attributes = {} } = await calls.call('GetQueueAttributes', {
     QueueUrl: queueUrl,
     AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'],
   })
-  const { Attributes = {} } = await client.send(command, BOUNDED)
   return {
     visible: Number(Attributes.ApproximateNumberOfMessages ?? 0),
     inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),

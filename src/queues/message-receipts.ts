@@ -1,10 +1,10 @@
 /** What is done with received messages: deleting them and moving their visibility, both in batches. */
-import { ChangeMessageVisibilityBatchCommand, DeleteMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { createBatcher } from '../domain/batcher.ts'
 import { backoffMs } from '../domain/retry.ts'
 import type { Log } from '../ports.ts'
 import { pause } from './pause.ts'
-import { BOUNDED, type FailedEntry, isGone } from './sqs-errors.ts'
+import type { SqsCalls } from './sqs-calls.ts'
+import { type FailedEntry, isGone } from './sqs-errors.ts'
 
 /** `gone`: the receipt no longer counts, so the message is somebody else's, or nobody's. */
 export type ReceiptOutcome = 'done' | 'gone'
@@ -22,14 +22,14 @@ const LINGER = { lingerMs: 20, enough: 5 }
 const DELETE_TRIES = 5
 const DELETE_BACKOFF = { baseMs: 100, maxMs: 2000 }
 
-export function createMessageReceipts(client: SQSClient, queueUrl: string, log: Log): MessageReceipts {
+export function createMessageReceipts(calls: SqsCalls, queueUrl: string, log: Log): MessageReceipts {
   const deleteOne = createBatcher<string, ReceiptOutcome>({
     ...BATCH,
     ...LINGER,
     run: async (receipts) => {
       const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
-      const command = new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries })
-      return toOutcomes(receipts, (await client.send(command, BOUNDED)).Failed)
+      const { Failed } = await calls.call('DeleteMessageBatch', { QueueUrl: queueUrl, Entries })
+      return toOutcomes(receipts, Failed)
     },
   })
   const hideOne = createBatcher<{ receipt: string; seconds: number }, ReceiptOutcome>({
@@ -40,8 +40,8 @@ export function createMessageReceipts(client: SQSClient, queueUrl: string, log: 
         ReceiptHandle: receipt,
         VisibilityTimeout: seconds,
       }))
-      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: queueUrl, Entries })
-      return toOutcomes(wishes, (await client.send(command, BOUNDED)).Failed)
+      const { Failed } = await calls.call('ChangeMessageVisibilityBatch', { QueueUrl: queueUrl, Entries })
+      return toOutcomes(wishes, Failed)
     },
   })
   return {

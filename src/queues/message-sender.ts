@@ -2,14 +2,15 @@
  * Sends messages to SQS in batches, whoever calls. Every message has its own outcome: a batch reply can fail single
  * entries with HTTP 200, and a batch that is refused whole is sent again in halves until the one at fault is alone.
  */
-import { SendMessageBatchCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import type { SendMessageBatchRequest } from '@aws-sdk/client-sqs'
 import { createBatcher } from '../domain/batcher.ts'
 import { type AppError, toAppError } from '../domain/errors.ts'
 import type { Log, OutgoingMessage } from '../ports.ts'
-import { BOUNDED, codeOf, type FailedEntry, isGroupRefused, isRefusal, toSendError } from './sqs-errors.ts'
+import type { SqsCalls } from './sqs-calls.ts'
+import { codeOf, type FailedEntry, isGroupRefused, isRefusal, toSendError } from './sqs-errors.ts'
 
 export interface MessageSenderOptions {
-  readonly client: SQSClient
+  readonly calls: SqsCalls
   readonly queueUrl: string
   readonly log: Log
   /** Batches on their way at the same time. Default 4. */
@@ -31,13 +32,16 @@ const ATTRIBUTES = { job_type: { DataType: 'String', StringValue: 'audio_analysi
 export function createMessageSender(
   options: MessageSenderOptions,
 ): (message: OutgoingMessage) => Promise<AppError | undefined> {
-  const { client, queueUrl, log, sendsInFlight = 4, lingerMs = 20 } = options
+  const { calls, queueUrl, log, sendsInFlight = 4, lingerMs = 20 } = options
   let withGroups = true
 
   async function sendBatch(messages: readonly OutgoingMessage[]): Promise<Outcome[]> {
     const asGroups = withGroups
     try {
-      const { Failed = [], Successful = [] } = await client.send(toCommand(queueUrl, messages, asGroups), BOUNDED)
+      const { Failed = [], Successful = [] } = await calls.call(
+        'SendMessageBatch',
+        toBatch(queueUrl, messages, asGroups),
+      )
       for (const { Id, MessageId } of Successful) if (MessageId !== undefined) messages[Number(Id)]?.onSent?.(MessageId)
       if (asGroups && Failed.some(({ Code, Message }) => isGroupRefused(Code, Message)))
         return sendUngrouped(messages, Failed)
@@ -84,8 +88,8 @@ export function createMessageSender(
   }
 }
 
-function toCommand(queueUrl: string, messages: readonly OutgoingMessage[], withGroups: boolean) {
-  return new SendMessageBatchCommand({
+function toBatch(queueUrl: string, messages: readonly OutgoingMessage[], withGroups: boolean): SendMessageBatchRequest {
+  return {
     QueueUrl: queueUrl,
     Entries: messages.map(({ body, groupId }, index) => ({
       Id: String(index),
@@ -93,7 +97,7 @@ function toCommand(queueUrl: string, messages: readonly OutgoingMessage[], withG
       MessageAttributes: ATTRIBUTES,
       ...(withGroups ? { MessageGroupId: groupId } : {}),
     })),
-  })
+  }
 }
 
 function toOutcomes(messages: readonly unknown[], failed: readonly FailedEntry[]): Outcome[] {

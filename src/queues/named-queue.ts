@@ -1,3 +1,4 @@
+import type { SQSClient } from '@aws-sdk/client-sqs'
 import { AppError } from '../domain/errors.ts'
 import type { MessageQueue } from '../ports.ts'
 import { createMessageQueue, type MessageQueueOptions } from './message-queue.ts'
@@ -6,6 +7,8 @@ import { findQueueUrl } from './sqs-client.ts'
 
 export interface NamedQueueOptions extends Omit<MessageQueueOptions, 'queueUrl' | 'deadLetterUrl'> {
   readonly name: string
+  /** Looks queues up by their names. */
+  readonly client: SQSClient
   /** None for a dead-letter queue itself. */
   readonly deadLetterName?: string
   /** Where the queue is, when that is known; else it is looked up by its name. */
@@ -48,5 +51,5 @@ async function locate(options: NamedQueueOptions): Promise<MessageQueueOptions> 
     throw new AppError('queue-unavailable', `There is no queue ${name}. Run npm run provision, or set its URL.`)
   }
   const deadLetterUrl = deadLetterName === undefined ? undefined : await findQueueUrl(client, deadLetterName)
-  return { ...rest, client, queueUrl, ...(deadLetterUrl === undefined ? {} : { deadLetterUrl }) }
+  return { ...rest, queueUrl, ...(deadLetterUrl === undefined ? {} : { deadLetterUrl }) }
 }

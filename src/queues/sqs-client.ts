@@ -1,7 +1,6 @@
-/** Clients of SQS. */
+/** Clients of SQS: the SDK's own, for what is seldom asked; the rest goes through sqs-calls.ts. */
 import { GetQueueUrlCommand, QueueDoesNotExist, SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import { toAppError } from '../domain/errors.ts'
-import { BOUNDED } from './sqs-errors.ts'
 
 export interface SqsClientOptions {
   readonly region: string
@@ -18,8 +17,6 @@ export function createSqsClient({ region, endpoint, credentials }: SqsClientOpti
     ...(endpoint === undefined ? {} : { endpoint, useQueueUrlAsEndpoint: false }),
     ...(credentials === undefined ? {} : { credentials }),
     maxAttempts: 2,
-    // TCP and TLS check what arrives; the MD5 of every body costs a busy role up to a fifth of its time.
-    md5: false,
     requestHandler: { connectionTimeout: 3000, socketTimeout: 60_000, throwOnRequestTimeout: true },
   })
 }
@@ -27,7 +24,7 @@ export function createSqsClient({ region, endpoint, credentials }: SqsClientOpti
 /** The URL of a queue by its name; undefined when there is none. Throws `queue-unavailable`. */
 export async function findQueueUrl(client: SQSClient, name: string): Promise<string | undefined> {
   try {
-    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), BOUNDED)
+    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }), { requestTimeout: 10_000 })
     return QueueUrl
   } catch (error) {
     if (error instanceof QueueDoesNotExist) return undefined

@@ -1,9 +1,44 @@
-/** What SQS's errors mean to us, and how long we wait for an answer. */
+/** What SQS's errors mean to us. */
 import { AppError, toAppError } from '../domain/errors.ts'
 
-/** Longest wait for an answer; a long poll's own wait comes on top. */
-export const REQUEST_TIMEOUT_MS = 10_000
-export const BOUNDED = { requestTimeout: REQUEST_TIMEOUT_MS }
+const PASSING =
+  /Throttl|RequestLimitExceeded|TooManyRequests|RequestExpired|RequestInTheFuture|RequestTimeTooSkewed|InvalidSignature/i
+
+/** An answer of SQS that says no. */
+export class SqsError extends Error {
+  readonly status: number
+  /** All the names it goes by, such as `QueueDoesNotExist AWS.SimpleQueueService.NonExistentQueue`. */
+  readonly codes: string
+
+  constructor(status: number, codes: string, message: string) {
+    super(`SQS answered ${status} ${codes}: ${message}`)
+    this.name = 'SqsError'
+    this.status = status
+    this.codes = codes
+  }
+
+  /** True when the same request may succeed a moment later, or signed by a clock that was set right. */
+  get mayPass(): boolean {
+    return this.status >= 500 || this.status === 429 || PASSING.test(this.codes)
+  }
+}
+
+/** Reads the body and the header in which SQS says what is wrong; a proxy in between says it in its own way. */
+export function readSqsError(status: number, headers: Readonly<Record<string, unknown>>, body: string): SqsError {
+  const { __type = '', message, Message } = parseObject(body)
+  const code = String(__type).split('#').at(-1) ?? ''
+  const [queryCode = ''] = String(headers['x-amzn-query-error'] ?? '').split(';')
+  const codes = [...new Set([code, queryCode])].filter((name) => name !== '').join(' ')
+  return new SqsError(status, codes || 'without a code', String(message ?? Message ?? body.slice(0, 200)))
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, unknown>
+  } catch {
+    return {}
+  }
+}
 
 /** What a failed entry of a batch reply says. */
 export interface FailedEntry {
@@ -34,16 +69,13 @@ export function isGroupRefused(code: string | undefined, message: string | undef
     : false
 }
 
-/** The code of an error that the SDK threw, such as `AWS.SimpleQueueService.BatchRequestTooLong`. */
+/** The codes of an error, such as `AWS.SimpleQueueService.BatchRequestTooLong`; none when SQS did not answer. */
 export function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return ''
-  const { Code = '', Error: detail } = error as Error & { Code?: string; Error?: { Code?: string } }
-  return [error.name, Code, detail?.Code ?? ''].join(' ')
+  return error instanceof SqsError ? error.codes : ''
 }
 
 /** True when the endpoint refused the request as such, so that sending it in parts may find the one at fault. */
 export function isRefusal(error: unknown): boolean {
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } }
-  if ($metadata?.httpStatusCode !== 400 && $metadata?.httpStatusCode !== 413) return false
-  return !/NonExistentQueue|QueueDoesNotExist|Throttl|AccessDenied|Kms|Token|Signature|Credential/i.test(codeOf(error))
+  if (!(error instanceof SqsError) || (error.status !== 400 && error.status !== 413)) return false
+  return !/NonExistentQueue|QueueDoesNotExist|Throttl|AccessDenied|Kms|Token|Signature|Credential/i.test(error.codes)
 }

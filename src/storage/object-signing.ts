@@ -1,10 +1,7 @@
 /** Requests to S3 that are signed here and not by the SDK: where they go, what they are called, and the signature. */
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { SignatureV4 } from '@smithy/signature-v4'
-
-type Sha256Constructor = ConstructorParameters<typeof SignatureV4>[0]['sha256']
-type Source = Parameters<InstanceType<Sha256Constructor>['update']>[0]
+import { Sha256 } from '../domain/sha256.ts'
 
 export interface SignableRequest {
   readonly method: 'GET' | 'PUT'
@@ -36,7 +33,7 @@ const UNSIGNED = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }
  */
 export function createObjectSigner({ config }: S3Client, bucket: string, endpoint?: string): ObjectSigner {
   const { region, credentials } = config
-  const common = { service: 's3', uriEscapePath: false, applyChecksum: false, sha256: Sha256 as Sha256Constructor }
+  const common = { service: 's3', uriEscapePath: false, applyChecksum: false, sha256: Sha256 }
   const signer = new SignatureV4({ ...common, region, credentials })
   let place: URL | undefined
   const prepare = async ({ method, key, query = {}, headers = {} }: SignableRequest) => {
@@ -92,26 +89,4 @@ function formatQuery(query: Readonly<Record<string, string>>): string {
 
 function escapeText(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-}
-
-/** The signer wants a constructor: SHA-256, with a secret HMAC of it. */
-class Sha256 {
-  readonly #hash: Hash | Hmac
-
-  constructor(secret?: Source) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', toBytes(secret))
-  }
-
-  update(data: Source): void {
-    this.#hash.update(toBytes(data))
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-}
-
-function toBytes(data: Source): string | Uint8Array {
-  if (typeof data === 'string') return data
-  return ArrayBuffer.isView(data) ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array(data)
 }

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import { AppError } from '../../src/domain/errors.ts'
 import { createMessageQueue, type MessageQueueOptions } from '../../src/queues/message-queue.ts'
+import { createSqsCalls, type SqsCalls } from '../../src/queues/sqs-calls.ts'
 import { createSqsClient, findQueueUrl } from '../../src/queues/sqs-client.ts'
 import { createArrivals, start } from '../contracts/arrivals.ts'
 import { describeMessageQueue, message } from '../contracts/message-queue.ts'
@@ -43,19 +44,20 @@ interface Call {
 /** A queue of its own, with every call to SQS in `calls`. */
 async function openQueue(options: Partial<MessageQueueOptions> = {}, endpoint = aws.endpoint) {
   const client = createSqsClient({ ...aws.client, endpoint })
+  const sqs = createSqsCalls(client)
   const calls = createArrivals<Call>()
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      const result = await next(args)
-      calls.add({ name: String(context.commandName).replace('Command', ''), input: args.input })
+  const noted: SqsCalls = {
+    call: async (name, input, bounds) => {
+      const result = await sqs.call(name, input, bounds)
+      calls.add({ name, input })
       return result
     },
-    { step: 'initialize' },
-  )
+    close: sqs.close,
+  }
   const log = createTestLog()
   const place = await makeQueue()
   const queue = createMessageQueue({
-    client,
+    calls: noted,
     ...place,
     log,
     visibilityTimeoutS: 30,
@@ -67,7 +69,7 @@ async function openQueue(options: Partial<MessageQueueOptions> = {}, endpoint = 
     ...options,
   })
   const count = (name: string) => calls.items.filter((call) => call.name === name).length
-  return { queue, calls, count, log, ...place, close: async () => client.destroy() }
+  return { queue, calls, count, log, ...place, close: sqs.close }
 }
 
 describeMessageQueue('the SQS message queue', () => openQueue())

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { findFreePort } from '../../src/embedded/free-port.ts'
+import { startRedisServer } from '../../src/embedded/redis-server.ts'
 import { openEvents } from '../support/events.ts'
 import { ALL_ROLES, FAST, statusAtEnd, uploadTone } from '../support/outages.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
@@ -47,6 +51,28 @@ test('a Redis that comes back empty loses no job', async () => {
   await system.stop()
 })
 
+test('a Redis that comes back with its data goes on where it was, and no stream has a gap', async (t) => {
+  const { places, env } = await openTestPlaces()
+  const dataDir = await mkdtemp(join(tmpdir(), 'tonewire-redis-'))
+  const redis = await startRedisServer({ dataDir })
+  const system = await startTestSystem(['api'], { ...places, redisUrl: redis.url }, env)
+  const jobs = await Promise.all(Array.from({ length: 5 }, () => uploadTone(system)))
+  await redis.stop()
+  const again = await startRedisServer({ dataDir, port: redis.port })
+  t.after(async () => {
+    await again.stop()
+    await rm(dataDir, { recursive: true })
+  })
+  // Without a reconciler: what waited in Redis is what goes on.
+  system.start(['forward', 'analyse', 'record'])
+  for (const { job_id: jobId, event_cursor: cursor } of jobs) {
+    const events = await eventsAfter(system, jobId, cursor)
+    assert.equal(events.at(-1)?.data.status, 'completed')
+    assert.ok(events.every(({ event }) => event !== 'gap'))
+  }
+  await system.stop()
+})
+
 test('while S3 is away an upload is a 503 with Retry-After, and nothing is left behind', async () => {
   const { places, env, aws } = await openTestPlaces()
   const proxy = await startTcpProxy(Number(new URL(aws.endpoint).port))
@@ -88,3 +114,13 @@ test('while PostgreSQL is away an upload is a 503, and works when it is back', {
   assert.equal((await uploadRaw(system.url, WAV)).status, 202)
   await system.stop()
 })
+
+/** What a stream brings after a cursor, opened again, as a browser would, while the API has no Redis. */
+async function eventsAfter({ url }: { url: string }, jobId: unknown, cursor: unknown) {
+  for (;;) {
+    const headers = { 'last-event-id': String(cursor) }
+    const stream = await openEvents(`${url}/v1/jobs/${jobId}/events`, TEST_KEY, headers)
+    await stream.ended
+    if (stream.events.length > 0) return stream.events
+  }
+}

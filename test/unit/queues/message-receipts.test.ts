@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { createMessageReceipts } from '../../../src/queues/message-receipts.ts'
+import { createSqsCalls } from '../../../src/queues/sqs-calls.ts'
 import { createSqsClient } from '../../../src/queues/sqs-client.ts'
 import { createTestLog } from '../../contracts/test-log.ts'
 
@@ -16,11 +17,11 @@ type Failures = readonly { readonly Code: string; readonly SenderFault: boolean;
 
 /** An endpoint that takes batches of receipts, and says of some entries, with status 200, that they failed. */
 async function openReceipts(failuresOf: (call: number) => Failures) {
-  const calls: string[][] = []
+  const batches: string[][] = []
   const server = createServer(async (request, response) => {
     const { Entries } = JSON.parse(await text(request)) as { Entries: Entry[] }
-    calls.push(Entries.map(({ ReceiptHandle }) => ReceiptHandle))
-    const failing = new Map(failuresOf(calls.length).map((failure) => [failure.receipt, failure]))
+    batches.push(Entries.map(({ ReceiptHandle }) => ReceiptHandle))
+    const failing = new Map(failuresOf(batches.length).map((failure) => [failure.receipt, failure]))
     const Failed = Entries.flatMap(({ Id, ReceiptHandle }) => {
       const failure = failing.get(ReceiptHandle)
       return failure === undefined ? [] : [{ Id, Code: failure.Code, SenderFault: failure.SenderFault }]
@@ -35,12 +36,13 @@ async function openReceipts(failuresOf: (call: number) => Failures) {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
   const client = createSqsClient({ region: 'us-east-1', endpoint, credentials })
-  after(() => {
-    client.destroy()
+  const calls = createSqsCalls(client)
+  after(async () => {
+    await calls.close()
     server.close()
   })
   const log = createTestLog()
-  return { receipts: createMessageReceipts(client, `${endpoint}/0/queue`, log), calls, log }
+  return { receipts: createMessageReceipts(calls, `${endpoint}/0/queue`, log), calls: batches, log }
 }
 
 test('of a batch of deletes only the entries that failed are sent again', async () => {

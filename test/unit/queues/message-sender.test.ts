@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { createMessageQueue } from '../../../src/queues/message-queue.ts'
+import { createSqsCalls } from '../../../src/queues/sqs-calls.ts'
 import { createSqsClient } from '../../../src/queues/sqs-client.ts'
 import { createTestLog } from '../../contracts/test-log.ts'
 
@@ -44,12 +45,13 @@ async function openQueue(answer: (entries: readonly Entry[]) => Reply | undefine
     endpoint,
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   })
-  after(() => {
-    client.destroy()
+  const calls = createSqsCalls(client)
+  after(async () => {
+    await calls.close()
     server.close()
   })
   const log = createTestLog()
-  const queue = createMessageQueue({ client, queueUrl: `${endpoint}/0/queue`, visibilityTimeoutS: 30, log })
+  const queue = createMessageQueue({ calls, queueUrl: `${endpoint}/0/queue`, visibilityTimeoutS: 30, log })
   const send = async (bodies: readonly string[]) =>
     (await queue.send(bodies.map((body) => ({ body, groupId: 'acme' })))).map((outcome) => outcome?.code)
   return { send, requests, log }
