@@ -142,6 +142,8 @@ export interface StalledRules {
   readonly waitingS: number
   /** `forwarded` and `analysing` rows untouched for this long are handed out to be looked at. */
   readonly inFlightS: number
+  /** There is nothing to add `stored` and `queued` rows to: they are left as they are, however long that lasts. */
+  readonly queueIsAway?: boolean
   readonly limit: number
 }
 

@@ -3,7 +3,8 @@
  * nothing has touched for long; claims are made in the database, so passes may run on many instances at once.
  *
  *   uploading, past its deadline            → failed, object and parts deleted
- *   stored, queued, untouched               → added to the queue again (a no-op while it waits or runs there)
+ *   stored, queued, untouched               → added to the queue again (a no-op while it waits or runs there); not
+ *                                             looked at while Redis is away, so that none has to wait when it is back
  *   forwarded, analysing, untouched         → sent again, only when both SQS queues hold nothing visible or in flight
  *   any of them, older than the age limit   → failed
  */
@@ -49,8 +50,9 @@ export async function reconcile(ports: ReconcilePorts, rules: ReconcileRules): P
   }
   const { waitingS, inFlightS } = rules
   const queuesAreEmpty = once(() => areQueuesEmpty(ports))
+  const queueIsAway = !(await isRedisUp(ports))
   for (let more = true; more; ) {
-    const stalled = await ports.jobs.claimStalled({ waitingS, inFlightS, limit: CLAIM_LIMIT })
+    const stalled = await ports.jobs.claimStalled({ waitingS, inFlightS, queueIsAway, limit: CLAIM_LIMIT })
     await Promise.all(stalled.map((job) => attend(ports, job, () => resume(ports, job, queuesAreEmpty))))
     more = stalled.length === CLAIM_LIMIT
   }
@@ -107,6 +109,17 @@ function note(
   more: Pick<TimelineEntry, 'messageId' | 'detail' | 'beganAtMs'> = {},
 ): void {
   timeline.note({ jobId, attempt, hop: 'reconcile', outcome, ...more })
+}
+
+/** The queue close to the API and the progress log are on the same Redis. */
+async function isRedisUp({ progress, log }: ReconcilePorts): Promise<boolean> {
+  try {
+    await progress.check()
+    return true
+  } catch (error) {
+    log.debug({ err: error }, 'waiting jobs left alone: no queue to add them to')
+    return false
+  }
 }
 
 async function areQueuesEmpty(ports: ReconcilePorts): Promise<boolean> {

@@ -30,6 +30,7 @@ export async function claimStalledRows(db: Database, rules: StalledRules): Promi
           else make_interval(secs => ${rules.inFlightS}::double precision)
         end
         and watched_from <= now()
+        and not (${rules.queueIsAway ?? false}::boolean and status in ('stored', 'queued'))
       order by watched_from
       limit ${rules.limit}::integer
       for no key update skip locked

@@ -68,6 +68,19 @@ export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
     assert.equal(await isClaimed(past, { ...rules, waitingS: 0 }), true)
   })
 
+  test('while there is no queue to add them to, waiting rows are left alone, and wait no longer for it', async () => {
+    const [stored, queued, analysing] = [await jobIn('stored'), await jobIn('queued'), await jobIn('analysing')]
+    for (const jobId of [stored, queued, analysing]) await age(jobId, 700)
+    for (let pass = 0; pass < 3; pass += 1) {
+      const away = await store().claimStalled({ ...rules, queueIsAway: true })
+      const handedOut = new Set(away.map(({ jobId }) => jobId))
+      assert.deepEqual([handedOut.has(stored), handedOut.has(queued)], [false, false])
+      if (pass === 0) assert.ok(handedOut.has(analysing))
+    }
+    const back = new Set((await store().claimStalled(rules)).map(({ jobId }) => jobId))
+    assert.deepEqual([back.has(stored), back.has(queued)], [true, true])
+  })
+
   test('what has ended is never handed out', async () => {
     const ids = [await jobIn('completed'), await jobIn('failed'), await jobIn('cancelled')]
     for (const jobId of ids) await age(jobId, 1e6)

@@ -83,7 +83,7 @@ export function createFakeDeadLetterStore({ now = Date.now }: { now?: () => numb
     discard: async (filter: LetterFilter, { by, reason }: { by: string; reason: string }) => {
       const letters = open(filter)
       for (const letter of letters) settle(letter, { state: 'discarded', by, reason, redrivenAttempt: null })
-      return letters.length
+      return letters.map(({ letterId, jobId, attempt, stage }) => ({ letterId, jobId, attempt, stage }))
     },
     prune: async ({ ageS, limit }: { ageS: number; limit: number }) => {
       const isDue = ({ resolvedAt }: Letter) => resolvedAt !== null && +resolvedAt <= now() - ageS * 1000

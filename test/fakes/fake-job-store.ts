@@ -169,6 +169,7 @@ function moved(job: Job, change: StatusChange, at: Date): Job {
 function claim(rows: Row[], rules: StalledRules, nowMs: number): Job[] {
   const due = rows
     .filter(({ job, watchedFromMs }) => watchedFromMs + graceS(job, rules) * 1000 <= nowMs)
+    .filter(({ job }) => !(rules.queueIsAway && (job.status === 'stored' || job.status === 'queued')))
     .sort((a, b) => a.watchedFromMs - b.watchedFromMs)
     .slice(0, rules.limit)
   for (const row of due) {

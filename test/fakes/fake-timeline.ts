@@ -29,7 +29,8 @@ export function createFakeTimeline(
       if (!jobs.has(jobId) || !isInteger(attempt)) return
       const beforeMs = beganAtMs === undefined ? 0 : performance.now() - beganAtMs
       const row = {
-        ...{ jobId, at: new Date(now() - beforeMs), attempt, hop, outcome, worker },
+        // The clock tells whole milliseconds: what began within the last of them began no earlier than its note before.
+        ...{ jobId, at: new Date(Math.ceil(now() - beforeMs)), attempt, hop, outcome, worker },
         messageId: messageId === undefined ? null : fitText(messageId, 128),
         receiveCount: isInteger(receiveCount) ? receiveCount : null,
         detail: detail === undefined ? null : fitText(detail, 200),

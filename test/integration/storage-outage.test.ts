@@ -80,7 +80,7 @@ describe('an outage of PostgreSQL', skip, () => {
   })
 
   test('waiting in vain for a connection is an outage', async () => {
-    const db = openDatabase({ url, poolSize: 1, connectTimeoutMs: 50 })
+    const db = openDatabase({ url, poolSize: 1, connectTimeoutMs: 1000 })
     await db.transaction().execute(async (trx) => {
       await sql`select 1`.execute(trx)
       await assert.rejects(createJobStore(db).check(), UNAVAILABLE)

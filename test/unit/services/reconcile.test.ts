@@ -129,6 +129,21 @@ test('with the queue away a stored job stays stored, and a later pass adds it', 
   assert.equal(ports.jobQueue.waiting.length, 1)
 })
 
+test('however long Redis was away, what waited is added in the first pass after it', async () => {
+  const { ports, passTime } = createClockedPorts()
+  const job = await addJob(ports, 'stored')
+  ports.progress.setDown(true)
+  ports.jobQueue.setDown(true)
+  for (let pass = 0; pass < 100; pass += 1) {
+    passTime(RULES.waitingS)
+    await reconcile(ports, RULES)
+  }
+  ports.progress.setDown(false)
+  ports.jobQueue.setDown(false)
+  await reconcile(ports, RULES)
+  assert.equal(await statusOf(ports, job), 'queued')
+})
+
 for (const status of ['forwarded', 'analysing'] as const) {
   test(`a ${status} job that nothing touched is sent again when both queues are empty`, async () => {
     const { ports, passTime } = createClockedPorts()
