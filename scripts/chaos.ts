@@ -1,13 +1,7 @@
 /**
  * `npm run chaos`: stops every role just before and just after each of its calls to the outside, takes the stores away
  * in every way that comes to mind, and looks whether any job was lost, doubled or left without its end. One JSON line
- * per cell on stdout; exit 1 when one found a violation.
- *
- *   --quick            each call once, either before or after; short outages
- *   --cells <regex>    only cells whose names match
- *   --seeds <n>        so many runs, with SEED, SEED + 1, …
- *   --write            puts the matrix into docs/guarantees.md
- *   --sabotage <name>  breaks an invariant on purpose: skip-republish, record-before-effect
+ * per cell on stdout; exit 1 when one found a violation, 2 when it cannot be asked.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -26,17 +20,32 @@ const SHORT_STORM = { seconds: 16, uploadsPerS: 10 }
 /** After this the short form begins no further cell. */
 const QUICK_MS = 9 * 60_000
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    cells: { type: 'string', default: '' },
-    seeds: { type: 'string', default: '1' },
-    write: { type: 'boolean', default: false },
-    sabotage: { type: 'string' },
-  },
-})
+const USAGE = `usage: SEED=<whole number> npm run chaos -- [options]
+  --quick            each call once, either before or after; short outages
+  --cells <regex>    only cells whose names match, such as '^forward/jobs'
+  --seeds <n>        so many runs, with SEED, SEED + 1, …
+  --write            puts the matrix into docs/guarantees.md
+  --sabotage <name>  breaks an invariant on purpose: ${Object.keys(SABOTAGES).join(', ')}
+  --help             says this`
+
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  quick: { type: 'boolean', default: false },
+  cells: { type: 'string', default: '' },
+  seeds: { type: 'string', default: '1' },
+  write: { type: 'boolean', default: false },
+  sabotage: { type: 'string' },
+} as const
+
+type Options = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
 
 async function main(): Promise<number> {
+  const values = readOptions()
+  if (values === undefined) return 2
+  if (values.help) {
+    console.log(USAGE)
+    return 0
+  }
   const first = Number(process.env.SEED ?? DEFAULT_SEED)
   const seeds = Number(values.seeds)
   const isKnown = values.sabotage === undefined || Object.hasOwn(SABOTAGES, values.sabotage)
@@ -53,7 +62,7 @@ async function main(): Promise<number> {
   process.once('SIGINT', end).once('SIGTERM', end)
   const figures = createFigures()
   try {
-    for (let seed = first; seed < first + seeds; seed++) await runSeed(world, figures, seed)
+    for (let seed = first; seed < first + seeds; seed++) await runSeed(world, figures, seed, values)
   } finally {
     await world.close()
   }
@@ -63,7 +72,17 @@ async function main(): Promise<number> {
   return figures.violations === 0 ? 0 : 1
 }
 
-async function runSeed(world: World, figures: Figures, seed: number): Promise<void> {
+/** Undefined, with the usage shown, for what is no option. */
+function readOptions(): Options | undefined {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`)
+    return undefined
+  }
+}
+
+async function runSeed(world: World, figures: Figures, seed: number, values: Options): Promise<void> {
   const overAtMs = performance.now() + (values.quick ? QUICK_MS : Number.POSITIVE_INFINITY)
   const wanted = new RegExp(values.cells)
   const run = async (name: string, work: () => Promise<Outcome>): Promise<void> => {

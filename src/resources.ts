@@ -3,8 +3,8 @@
  * closed in reverse. This is the only place that knows which adapter stands behind which port.
  */
 import { availableParallelism } from 'node:os'
-import { provision, queueNameIn, queueNamesOf } from '../infra/provision.ts'
-import { type QueueTopology, TOPOLOGY } from '../infra/topology.ts'
+import { provision, queueNamesOf } from '../infra/provision.ts'
+import { TOPOLOGY } from '../infra/topology.ts'
 import { createCallbackSender } from './callbacks/callback-sender.ts'
 import { type Config, parseOrigins } from './config.ts'
 import { createLazily, type Lazily, withGetters } from './lazily.ts'
@@ -14,17 +14,11 @@ import { createFormatPool } from './media/format-pool.ts'
 import { inspectHead } from './media/inspect-head.ts'
 import { createReferenceChecker } from './media/reference-checker.ts'
 import { sniffAudio } from './media/sniff.ts'
-import type { LimitRules } from './ports/limits.ts'
+import { openQueues } from './open-queues.ts'
+import { awsOptions, type Places } from './places.ts'
 import type { Log, Ports } from './ports.ts'
-import { createJobQueue } from './queues/job-queue.ts'
-import { createNamedQueue } from './queues/named-queue.ts'
-import { createProgressLog } from './queues/progress-log.ts'
-import { createRateLimits } from './queues/rate-limits.ts'
-import { createConnectRedis } from './queues/redis.ts'
-import { createSqsCalls } from './queues/sqs-calls.ts'
-import { createSqsClient } from './queues/sqs-client.ts'
 import { createJobs } from './storage/create-job.ts'
-import { type DatabaseSource, openDatabase } from './storage/database.ts'
+import { openDatabase } from './storage/database.ts'
 import { createDeadLetterStore } from './storage/dead-letter-store.ts'
 import { createDeliveryStore } from './storage/delivery-store.ts'
 import { createDirectUploads } from './storage/direct-uploads.ts'
@@ -47,16 +41,6 @@ import { analyserGauge, dependencyGauge } from './telemetry/dependency-gauge.ts'
 import { pipelineGauges } from './telemetry/gauges.ts'
 import { createMetrics, type MetricsRegistry } from './telemetry/metrics.ts'
 import { workerName } from './worker-name.ts'
-
-/** Where the stores are. */
-export interface Places {
-  readonly database: DatabaseSource
-  readonly redisUrl: string
-  /** Undefined: AWS itself. */
-  readonly awsEndpointUrl: string | undefined
-  /** True for the emulator in this process, which asks for no credentials. */
-  readonly embeddedAws?: boolean
-}
 
 export interface Resources {
   readonly ports: Ports
@@ -184,69 +168,5 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily, no
       uploadFacts,
       memory: () => budget,
     },
-  }
-}
-
-function openQueues(config: Config, places: Places, log: Log, lazily: Lazily, metrics: MetricsRegistry) {
-  const connect = createConnectRedis(places.redisUrl, log)
-  const sqs = lazily(
-    () => createSqsClient(awsOptions(config, places)),
-    (client) => client.destroy(),
-  )
-  const calls = lazily(
-    () => createSqsCalls(sqs()),
-    (opened) => opened.close(),
-  )
-  const sides = () => ({ client: sqs(), calls: calls() })
-  const { visibilityTimeoutS } = config
-  const queue = ({ name: usual }: QueueTopology, url: string | undefined) => {
-    const name = queueNameIn(url) ?? usual
-    const deadLetterName = `${name}-dlq`
-    return lazily(() => createNamedQueue({ ...sides(), name, deadLetterName, visibilityTimeoutS, url, log }))
-  }
-  const deadQueue = ({ name: usual, visibilityTimeoutS }: QueueTopology, url: string | undefined) => {
-    const name = `${queueNameIn(url) ?? usual}-dlq`
-    return lazily(() => createNamedQueue({ ...sides(), name, visibilityTimeoutS, url: undefined, log }))
-  }
-  const ports = {
-    jobQueue: lazily(
-      () => createJobQueue({ connect, ...TOPOLOGY.jobQueue, lockDurationMs: config.jobLockS * 1000, log }),
-      (opened) => opened.close(),
-    ),
-    progress: lazily(
-      () => createProgressLog({ connect, prefix: 'tonewire', log }),
-      (opened) => opened.close(),
-    ),
-    limits: lazily(
-      () => createRateLimits({ connect, prefix: 'tonewire', rules: limitRulesOf(config), log, metrics }),
-      (opened) => opened.close(),
-    ),
-    analysisQueue: queue(TOPOLOGY.analysisQueue, config.sqsQueueUrl),
-    resultQueue: queue(TOPOLOGY.resultQueue, config.sqsResultQueueUrl),
-    analysisDeadQueue: deadQueue(TOPOLOGY.analysisQueue, config.sqsQueueUrl),
-    resultDeadQueue: deadQueue(TOPOLOGY.resultQueue, config.sqsResultQueueUrl),
-  }
-  return { sqs, ports }
-}
-
-/** Seconds whose worth a full bucket holds: short bursts pass. */
-const REQUEST_BURST_S = 10
-const BYTE_BURST_S = 60
-
-function limitRulesOf(config: Config): LimitRules {
-  return {
-    requests: { perS: config.rateLimitRequestsPerS, burstS: REQUEST_BURST_S },
-    bytes: { perS: config.rateLimitBytesPerS, burstS: BYTE_BURST_S },
-    maxUploads: config.maxUploadsPerOwner,
-  }
-}
-
-/** The embedded endpoint takes any credentials; a real one's come from the environment, a profile or a role. */
-function awsOptions(config: Config, { awsEndpointUrl, embeddedAws }: Places) {
-  const credentials = embeddedAws ? { credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' } } : {}
-  return {
-    region: config.awsRegion,
-    ...(awsEndpointUrl === undefined ? {} : { endpoint: awsEndpointUrl }),
-    ...credentials,
   }
 }

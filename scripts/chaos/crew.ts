@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Role } from '../../src/roles.ts'
-import type { Kill, Order, Word } from './role.ts'
+import type { CallCount, Kill, Order, Word } from './role.ts'
 
 export interface Crew {
   /** Starts a role and resolves when it runs. */
@@ -23,7 +23,7 @@ export interface Crew {
   /** Resolves when the role runs. */
   whenRunning(role: Role): Promise<void>
   /** The calls a role has made since it was last asked. */
-  calls(role: Role): Promise<Readonly<Record<string, number>>>
+  calls(role: Role): Promise<Readonly<Record<string, CallCount>>>
   /** The end of what all of them wrote. */
   output(): string
   close(): Promise<void>
@@ -41,7 +41,7 @@ interface Member {
   readonly loaded: Promise<void>
   readonly running: Promise<void>
   readonly ended: Promise<void>
-  onCalls: (calls: Readonly<Record<string, number>>) => void
+  onCalls: (calls: Readonly<Record<string, CallCount>>) => void
   leaving: boolean
 }
 

@@ -4,7 +4,7 @@ import type { Role } from '../../src/roles.ts'
 import { createRandom, type Random } from '../bench/random.ts'
 import type { Cell } from './figures.ts'
 import { ALL_KINDS, type Kind, type Load, sendLoad } from './load.ts'
-import type { Kill } from './role.ts'
+import type { CallCount, Kill } from './role.ts'
 import { endLeases, sweepNow, whenSettled } from './settle.ts'
 import { verify } from './verify.ts'
 import type { World } from './world.ts'
@@ -29,17 +29,18 @@ const CELL_MS = 60_000
 const LATEST_CALL = 3
 const TRIES = 2
 const LOST_ORDERS = 2
-const LOSING_MS = 3000
+const LOSING_MS = 10_000
 /** What short cells send: every end of a job, and whatever the role alone has to do with. */
 const SHORT: readonly Kind[] = ['plain', 'callback', 'failing', 'cancelled', 'twice', 'long']
 const OF_ROLE: Readonly<Partial<Record<Role, readonly Kind[]>>> = {
   api: ['cut', 'compared', 'direct'],
-  analyse: ['compared'],
+  // Its row is read again only where an analysis takes longer than a second.
+  analyse: ['compared', 'longest'],
 }
 
 /** Runs once without a kill, and finds out which calls each role makes: a new one is a new cell by itself. */
 export async function discover(world: World, seed: number): Promise<{ cells: KillCell[]; outcome: Outcome }> {
-  const atStart = new Map<Role, Readonly<Record<string, number>>>()
+  const atStart = new Map<Role, Readonly<Record<string, CallCount>>>()
   for (const role of world.roles) atStart.set(role, await world.crew.calls(role))
   const outcome = await runWithLosses(world, ALL_KINDS)
   const random = createRandom(seed)
@@ -47,19 +48,20 @@ export async function discover(world: World, seed: number): Promise<{ cells: Kil
   for (const role of world.roles) {
     const seen = await world.crew.calls(role)
     const calls = Object.keys({ ...atStart.get(role), ...seen }).sort()
-    for (const call of calls) cells.push(...cellsOf(role, call, seen[call] ?? 0, random))
+    for (const call of calls) cells.push(...cellsOf(role, call, seen[call], random))
   }
   return { cells, outcome }
 }
 
-function cellsOf(role: Role, call: string, times: number, random: Random): KillCell[] {
-  const latest = Math.min(LATEST_CALL, Math.max(1, Math.floor(times / 2)))
-  return (['before', 'after'] as const).map((when) => ({
-    name: `${role}/${call}/${when}`,
-    role,
-    kill: { call, when, nth: 1 + Math.floor(random.next() * latest) },
-    atStart: times === 0,
-  }))
+const NEVER: CallCount = { made: 0, found: 0 }
+
+function cellsOf(role: Role, call: string, { made, found }: CallCount = NEVER, random: Random): KillCell[] {
+  return (['before', 'after'] as const).map((when) => {
+    const finding = when === 'after' && found > 0
+    const latest = Math.min(LATEST_CALL, Math.max(1, Math.floor((finding ? found : made) / 2)))
+    const nth = 1 + Math.floor(random.next() * latest)
+    return { name: `${role}/${call}/${when}`, role, kill: { call, when, nth, finding }, atStart: made === 0 }
+  })
 }
 
 /** Either before or after each call, by the seed. */
@@ -83,8 +85,10 @@ export async function runKill(world: World, cell: KillCell, seed: number): Promi
   let reached = false
   for (let tries = 0; tries < TRIES && !reached && faults.length === 0; tries++) {
     const deaths = world.crew.deaths(role)
-    await prepare(world, cell, tries)
-    const outcome = await (role === 'reconcile' ? runWithLosses(world, kinds) : runUnder(world, { kinds }))
+    const ready = (): Promise<void> => prepare(world, cell, tries)
+    const outcome = await (role === 'reconcile'
+      ? runWithLosses(world, kinds, ready)
+      : ready().then(() => runUnder(world, { kinds })))
     reached = world.crew.deaths(role) > deaths
     if (!reached) world.crew.arm(role, undefined)
     faults.push(...outcome.faults)
@@ -102,10 +106,20 @@ async function prepare({ crew }: World, { role, kill, atStart }: KillCell, tries
   void crew.start(role, { kill: due })
 }
 
-/** Sends jobs and loses orders for some of them, which only the reconciler can notice. */
-function runWithLosses(world: World, kinds: readonly Kind[]): Promise<Outcome> {
+/**
+ * Sends jobs and loses orders for some of them, which only the reconciler can notice. The analyser stays away meanwhile:
+ * it would be quicker, and with nothing lost nobody asks how much the queues hold.
+ */
+async function runWithLosses(
+  world: World,
+  kinds: readonly Kind[],
+  ready: () => Promise<void> = async () => {},
+): Promise<Outcome> {
+  await world.crew.stop('analyse')
+  await ready()
   return runUnder(world, { kinds }, async () => {
     await loseOrders(world, LOST_ORDERS, AbortSignal.timeout(LOSING_MS))
+    await world.crew.start('analyse')
     return NOTHING
   })
 }

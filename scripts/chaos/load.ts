@@ -40,6 +40,9 @@ const ACCEPTED = 202
 const HOLD_MS = 4000
 const LONG_S = 75
 const long = toneWav(LONG_S, 150)
+/** Some seconds of work for an analyser. */
+const LONGEST_S = 480
+let longest: Buffer | undefined
 const tone = toneWav(0.6, 180)
 
 /** What clients do, by name. Each resolves when its job's stream has ended. */
@@ -48,6 +51,10 @@ const KINDS = {
   callback: (context) => uploaded(context, 'callback', SPOKEN, { callback: true }),
   failing: (context) => uploaded(context, 'failing', BROKEN, { mayEnd: ['failed'], callback: true }),
   long: (context) => uploaded(context, 'long', long),
+  longest: (context) => {
+    longest ??= toneWav(LONGEST_S, 140)
+    return uploaded(context, 'longest', longest)
+  },
   tone: (context) => uploaded(context, 'tone', tone),
   /** Whoever sends it does not look back. */
   quiet: async (context) => {

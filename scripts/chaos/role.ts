@@ -18,6 +18,14 @@ export interface Kill {
   readonly when: 'before' | 'after'
   /** From 1, counted from when the process was armed. */
   readonly nth: number
+  /** Only calls that found something count: a look for work that finds none is as good as no call. */
+  readonly finding: boolean
+}
+
+/** How often a call was made, and how often it was answered with anything but an empty list. */
+export interface CallCount {
+  readonly made: number
+  readonly found: number
 }
 
 export type Order =
@@ -28,10 +36,10 @@ export type Order =
 export type Word =
   | { readonly type: 'loaded' }
   | { readonly type: 'running' }
-  | { readonly type: 'calls'; readonly calls: Readonly<Record<string, number>> }
+  | { readonly type: 'calls'; readonly calls: Readonly<Record<string, CallCount>> }
 
 let armed: { kill: Kill; seen: number } | undefined
-let calls: Record<string, number> = {}
+let calls: Record<string, CallCount> = {}
 
 function tell(word: Word): void {
   process.send?.(word)
@@ -59,8 +67,14 @@ function arm(kill: Kill | undefined): void {
   armed = kill && { kill, seen: 0 }
 }
 
-function dieIfDue(call: string, when: Kill['when']): void {
+function count(call: string, by: CallCount): void {
+  const { made, found } = calls[call] ?? { made: 0, found: 0 }
+  calls[call] = { made: made + by.made, found: found + by.found }
+}
+
+function dieIfDue(call: string, when: Kill['when'], foundNothing = false): void {
   if (armed === undefined || armed.kill.call !== call || armed.kill.when !== when) return
+  if (armed.kill.finding && foundNothing) return
   armed.seen += 1
   if (armed.seen < armed.kill.nth) return
   process.kill(process.pid, 'SIGKILL')
@@ -83,10 +97,13 @@ async function run(role: Role, env: Readonly<Record<string, string>>): Promise<v
       const spoil = SABOTAGES[process.env.CHAOS_SABOTAGE ?? ''] ?? ((ports) => ports)
       const ports = watchCalls(spoil(resources.ports), {
         before(call) {
-          calls[call] = (calls[call] ?? 0) + 1
+          count(call, { made: 1, found: 0 })
           dieIfDue(call, 'before')
         },
-        after: (call) => dieIfDue(call, 'after'),
+        after(call, foundNothing) {
+          if (!foundNothing) count(call, { made: 0, found: 1 })
+          dieIfDue(call, 'after', foundNothing)
+        },
       })
       const context = { ...runtime, ...resources, ports, config, logger, onListening: () => tell({ type: 'running' }) }
       if (role !== 'api') tell({ type: 'running' })

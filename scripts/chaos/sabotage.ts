@@ -6,6 +6,7 @@ type Sabotage = (ports: Ports) => Ports
 export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
   'skip-republish': skipRepublish,
   'record-before-effect': recordBeforeEffect,
+  'delivered-before-sent': deliveredBeforeSent,
 }
 
 /** Against invariant 6: who did not move the row itself publishes nothing. */
@@ -55,6 +56,17 @@ function recordBeforeEffect(ports: Ports): Ports {
     jobs: { ...ports.jobs, advance: (changes) => thenLate(ports.jobs.advance(changes)) },
     deliveries: { ...ports.deliveries, record: (...args) => thenLate(ports.deliveries.record(...args)) },
   })
+}
+
+/** Against invariant 2, for callbacks alone: a delivery is marked as delivered when it is taken, and sent afterwards. */
+function deliveredBeforeSent(ports: Ports): Ports {
+  const { deliveries } = ports
+  const claim: Ports['deliveries']['claim'] = async (rules) => {
+    const claimed = await deliveries.claim(rules)
+    await Promise.all(claimed.map((each) => deliveries.record(each, { kind: 'delivered', lastStatus: 204 })))
+    return claimed
+  }
+  return replaced(ports, { deliveries: { ...deliveries, claim, record: async () => 'delivered' } })
 }
 
 function replaced(ports: Ports, others: Partial<Ports>): Ports {

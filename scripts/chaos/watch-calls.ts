@@ -3,8 +3,8 @@
 export interface CallWatcher {
   /** Just before a call is made. */
   before(call: string): void
-  /** Just after it settled, before its caller hears of it. */
-  after(call: string): void
+  /** Just after it settled, before its caller hears of it. `foundNothing`: it answered an empty list. */
+  after(call: string, foundNothing: boolean): void
 }
 
 /** In this process, and without an effect that another could see. */
@@ -48,10 +48,23 @@ function watchMethod(call: string, method: Method, watcher: CallWatcher): Method
     watcher.before(call)
     const answer = method(...args)
     if (!(answer instanceof Promise)) {
-      watcher.after(call)
+      watcher.after(call, isEmptyList(answer))
       return answer
     }
     // First in line: whoever made the call is told after this.
-    return answer.finally(() => watcher.after(call))
+    return answer.then(
+      (value: unknown) => {
+        watcher.after(call, isEmptyList(value))
+        return value
+      },
+      (error: unknown) => {
+        watcher.after(call, false)
+        throw error
+      },
+    )
   }
+}
+
+function isEmptyList(answer: unknown): boolean {
+  return Array.isArray(answer) && answer.length === 0
 }

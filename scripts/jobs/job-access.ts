@@ -4,6 +4,7 @@ import { AppError } from '../../src/domain/errors.ts'
 import { type TimelineView, toTimelineView } from '../../src/http/timeline-schemas.ts'
 import { tellTimeline } from '../../src/services/tell-timeline.ts'
 import { openDatabase } from '../../src/storage/database.ts'
+import { createDeadLetterStore } from '../../src/storage/dead-letter-store.ts'
 import { createJobStore } from '../../src/storage/job-store.ts'
 import { createTimeline } from '../../src/storage/timeline.ts'
 import { createUploadFactStore } from '../../src/storage/upload-fact-store.ts'
@@ -31,12 +32,12 @@ export function jobsInDatabase(env: Environment): JobAccess {
   const jobs = createJobStore(db)
   const log = createLogger('silent', {})
   const timeline = createTimeline({ db, worker: workerName('jobs'), metrics: { count: () => {} }, log })
-  const ports = { timeline, uploadFacts: createUploadFactStore(db) }
+  const ports = { timeline, uploadFacts: createUploadFactStore(db), deadLetters: createDeadLetterStore(db) }
   return {
     async timeline(jobId) {
       const job = await jobs.find(jobId)
       if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
-      return toTimelineView(await tellTimeline(ports, config, job))
+      return toTimelineView(await tellTimeline(ports, config, { job, forOperator: true }))
     },
     close: () => db.destroy(),
   }

@@ -1,8 +1,11 @@
 /**
  * What happened to a job and what comes next, in about ten sentences for whoever is asked about it: each hop once with
- * its repeats counted, where the job is now, and by the rules of the reconciler what happens when at the latest.
+ * its repeats counted, its dead letters that are open, where the job is now, and by the rules of the reconciler what
+ * happens when at the latest.
  */
+import { explainLetters, type OpenLetter } from './explain-letters.ts'
 import { isTerminal, type Job } from './job.ts'
+import { formatSpan, formatTime } from './time-words.ts'
 import { sentenceOf, type TimelineRow } from './timeline.ts'
 
 /** The rules of this installation: variables of the environment, by their names there. */
@@ -17,6 +20,10 @@ export interface ExplainRules {
 export interface Explained {
   readonly job: Job
   readonly hops: readonly TimelineRow[]
+  /** Open ones of this job, newest first. */
+  readonly letters: readonly OpenLetter[]
+  /** True tells what can be done about them, and how. */
+  readonly forOperator: boolean
   /** While it is `uploading`. */
   readonly uploadDeadlineAt: Date | null
   readonly rules: ExplainRules
@@ -38,13 +45,14 @@ export function explainJob(explained: Explained): string[] {
     headOf(job),
     ...summarise(earlier, job),
     ...(current.length === 0 ? ['Nothing is noted of this attempt, or no longer.'] : tellHops(current)),
+    ...explainLetters(explained),
     stateOf(explained),
     nextOf(explained),
   ]
 }
 
 function headOf({ jobId, owner, attempt, route, createdAt }: Job): string {
-  return `Job ${jobId} of ${owner}, made ${format(createdAt)}, attempt ${attempt}, by the ${route} route.`
+  return `Job ${jobId} of ${owner}, made ${formatTime(createdAt)}, attempt ${attempt}, by the ${route} route.`
 }
 
 /** Attempts before this one, a line each. Attempt 0 is a shadow run, and answers of no attempt may come too. */
@@ -81,10 +89,10 @@ function tellHops(hops: readonly TimelineRow[]): string[] {
 }
 
 function toLine({ first, last, count }: Told): string {
-  const times = count === 1 ? '' : `, ${count} times until ${format(last.at)}`
+  const times = count === 1 ? '' : `, ${count} times until ${formatTime(last.at)}`
   const most = Math.max(first.receiveCount ?? 0, last.receiveCount ?? 0)
   const receives = most > 1 ? `, receive ${most}` : ''
-  return `${format(first.at)}  ${sentenceOf(first)}${detailOf(first)}${times}${receives}  [${last.worker}]`
+  return `${formatTime(first.at)}  ${sentenceOf(first)}${detailOf(first)}${times}${receives}  [${last.worker}]`
 }
 
 function detailOf({ detail }: TimelineRow): string {
@@ -93,7 +101,7 @@ function detailOf({ detail }: TimelineRow): string {
 
 function stateOf({ job, now }: Explained): string {
   const since = job.finishedAt ?? job.updatedAt
-  return `Now: ${job.status} since ${format(since)}, ${formatSpan(+now - +since)} ago.${errorOf(job)}`
+  return `Now: ${job.status} since ${formatTime(since)}, ${formatSpan(+now - +since)} ago.${errorOf(job)}`
 }
 
 function errorOf({ error }: Job): string {
@@ -126,12 +134,12 @@ function nextOf(explained: Explained): string {
 function deadlineOf(deadline: Date | null, { rules }: Explained): string {
   if (deadline === null) return ' At its deadline it ends as failed (upload-expired).'
   const { reconcileIntervalS } = rules
-  return ` If that is not so by ${format(deadline)}, it ends as failed (upload-expired) within ${reconcileIntervalS} s.`
+  return ` If that is not so by ${formatTime(deadline)}, it ends as failed (upload-expired) within ${reconcileIntervalS} s.`
 }
 
 function waitingOf({ job, now }: Explained): string {
   if (job.notBefore !== null && job.notBefore > now) {
-    return `it is held back until ${format(job.notBefore)} (not_before); then a forwarder sends it to SQS.`
+    return `it is held back until ${formatTime(job.notBefore)} (not_before); then a forwarder sends it to SQS.`
   }
   const place = job.status === 'stored' ? 'it is added to the queue in Redis, and then' : 'as soon as there is room'
   return `${place} a forwarder sends it to SQS.`
@@ -156,7 +164,7 @@ function lookOf({ job, hops, rules }: Explained): string {
   // Looks that did nothing are not noted, so a later one has the longest delay as its bound.
   const delayS = last === undefined ? waitS : Math.max(waitS, MAX_LOOK_DELAY_S)
   const at = new Date((last === undefined ? from : +last.at) + (delayS + rules.reconcileIntervalS) * 1000)
-  const when = last === undefined ? `first by ${format(at)}` : `again by ${format(at)}`
+  const when = last === undefined ? `first by ${formatTime(at)}` : `again by ${formatTime(at)}`
   return `If nothing moves it, the reconciler looks at it, ${when} and then ever more seldom, and ${what}.`
 }
 
@@ -165,7 +173,7 @@ function endOf({ job, hops, rules }: Explained): string {
   const retried = hops.find(({ hop, attempt }) => hop === 'retry' && attempt === job.attempt)?.at ?? job.updatedAt
   const begunAt = job.attempt === 1 ? job.createdAt : retried
   const at = Math.max(+begunAt, +(job.notBefore ?? 0)) + (rules.maxJobAgeS + rules.reconcileIntervalS) * 1000
-  return `Still unfinished at ${format(new Date(at))}, it ends as failed (job-too-old), and can be retried.`
+  return `Still unfinished at ${formatTime(new Date(at))}, it ends as failed (job-too-old), and can be retried.`
 }
 
 function retryOf({ job }: Explained): string {
@@ -176,30 +184,7 @@ function retryOf({ job }: Explained): string {
 
 function keptOf({ job, rules }: Explained): string {
   const { purgedAt, finishedAt } = job
-  if (purgedAt !== null) return `Recording and result were taken by retention at ${format(purgedAt)}.`
+  if (purgedAt !== null) return `Recording and result were taken by retention at ${formatTime(purgedAt)}.`
   if (!isTerminal(job.status) || finishedAt === null || rules.retentionDays === 0) return 'It is kept for good.'
-  return `It is kept until ${format(new Date(+finishedAt + rules.retentionDays * 86_400_000))}.`
-}
-
-/** `2026-11-21 10:00:00.000Z`. */
-function format(time: Date): string {
-  return time.toISOString().replace('T', ' ')
-}
-
-const UNITS = [
-  ['d', 86_400],
-  ['h', 3600],
-  ['min', 60],
-  ['s', 1],
-] as const
-
-/** The two largest units of a span: `2 min 5 s`. */
-export function formatSpan(ms: number): string {
-  let rest = Math.max(0, Math.round(ms / 1000))
-  const parts = UNITS.flatMap(([unit, seconds]) => {
-    const count = Math.floor(rest / seconds)
-    rest -= count * seconds
-    return count === 0 ? [] : [`${count} ${unit}`]
-  })
-  return parts.slice(0, 2).join(' ') || '0 s'
+  return `It is kept until ${formatTime(new Date(+finishedAt + rules.retentionDays * 86_400_000))}.`
 }

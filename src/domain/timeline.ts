@@ -42,6 +42,7 @@ const OUTCOMES = {
     kept: 'A message of the job could not be handled and was kept as a dead letter',
     repeat: 'The same dead letter came again',
     redriven: 'An operator redrove a dead letter of the job',
+    discarded: 'An operator discarded a dead letter of the job',
   },
   callback: {
     delivered: 'The callback was delivered',

@@ -3,6 +3,7 @@ import { AppError } from '../domain/errors.ts'
 import { formatJobCursor, parseJobCursor } from '../domain/job-cursor.ts'
 import type { LetterFilter, LetterGroupKey, LetterHead, LetterPlace } from '../ports/dead-letters.ts'
 import type { Ports } from '../ports.ts'
+import { discardLetters } from '../services/discard-letters.ts'
 import { redriveLetters } from '../services/redrive-letters.ts'
 import type {
   DiscardedView,
@@ -72,14 +73,14 @@ export async function redrive(
 }
 
 export async function discard(
-  { deadLetters }: StorePorts,
+  ports: Pick<Ports, 'deadLetters' | 'timeline'>,
   request: DiscardRequest,
   by: string,
 ): Promise<DiscardedView> {
   const { reason, dry_run: dryRun = false } = request
   const filter = toGuardedFilter(request.filter)
-  if (!dryRun) return { dry_run: false, discarded: await deadLetters.discard(filter, { by, reason }) }
-  const [all] = await deadLetters.group({ ...filter, state: 'open' }, [])
+  if (!dryRun) return { dry_run: false, discarded: await discardLetters(ports, { filter, by, reason }) }
+  const [all] = await ports.deadLetters.group({ ...filter, state: 'open' }, [])
   return { dry_run: true, discarded: all?.count ?? 0 }
 }
 

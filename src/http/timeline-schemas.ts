@@ -24,7 +24,9 @@ export const timelineSchema = Type.Object({
   attempt: Type.Integer(),
   items: Type.Array(hopSchema, { description: 'Oldest first; of more than 1,000 the newest' }),
   explanation: Type.Array(Type.String(), {
-    description: 'What happened, where the job is, what comes next and when: a sentence each, for a person',
+    description:
+      'What happened, which dead letters of the job are open, where it is, what comes next and when: a sentence each, ' +
+      'for a person; an admin’s key is told what can be done about the letters',
   }),
 })
 export type TimelineView = Static<typeof timelineSchema>

@@ -94,8 +94,11 @@ export interface DeadLetterStore {
   group(filter: LetterFilter, keys: readonly LetterGroupKey[]): Promise<LetterGroup[]>
   /** Resolves an open letter; false when there is no open one of this id. */
   resolve(letterId: string, resolution: LetterResolution): Promise<boolean>
-  /** Discards every open letter that the filter matches, in one step. How many. */
-  discard(filter: LetterFilter, resolution: { readonly by: string; readonly reason: string }): Promise<number>
+  /** Discards every open letter that the filter matches, in one step, and answers which they were, in any order. */
+  discard(
+    filter: LetterFilter,
+    resolution: { readonly by: string; readonly reason: string },
+  ): Promise<Pick<LetterHead, 'letterId' | 'jobId' | 'attempt' | 'stage'>[]>
   /** Deletes letters that were resolved longer ago than this. How many; at most `limit`. */
   prune(rules: { readonly ageS: number; readonly limit: number }): Promise<number>
 }

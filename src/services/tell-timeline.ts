@@ -1,5 +1,6 @@
 /** A job's hops, and what they mean. */
 import { type ExplainRules, explainJob } from '../domain/explain-job.ts'
+import { MAX_TOLD } from '../domain/explain-letters.ts'
 import type { Job } from '../domain/job.ts'
 import type { TimelineRow } from '../domain/timeline.ts'
 import type { Ports } from '../ports.ts'
@@ -16,15 +17,21 @@ export interface TellRules extends ExplainRules {
   readonly uploadTimeoutS: number
 }
 
-/** Throws `database-unavailable`. */
+/**
+ * `forOperator` tells of the job's open dead letters what can be done about them, and not only that there are some.
+ * Throws `database-unavailable`.
+ */
 export async function tellTimeline(
-  { timeline, uploadFacts }: Pick<Ports, 'timeline' | 'uploadFacts'>,
+  { timeline, uploadFacts, deadLetters }: Pick<Ports, 'timeline' | 'uploadFacts' | 'deadLetters'>,
   rules: TellRules,
-  job: Job,
+  { job, forOperator }: { readonly job: Job; readonly forOperator: boolean },
 ): Promise<ToldTimeline> {
-  const hops = await timeline.read(job.jobId)
-  const facts = job.status === 'uploading' ? await uploadFacts.find(job.jobId) : undefined
+  const { jobId, owner } = job
+  const hops = await timeline.read(jobId)
+  // Of the owner too: the job a letter names is what somebody's payload says.
+  const letters = await deadLetters.list({ jobId, owner, state: 'open' }, { limit: MAX_TOLD + 1 })
+  const facts = job.status === 'uploading' ? await uploadFacts.find(jobId) : undefined
   const uploadDeadlineAt = facts?.expiresAt ?? new Date(+job.createdAt + rules.uploadTimeoutS * 1000)
-  const explanation = explainJob({ job, hops, uploadDeadlineAt, rules, now: new Date() })
+  const explanation = explainJob({ job, hops, letters, forOperator, uploadDeadlineAt, rules, now: new Date() })
   return { job, hops, explanation }
 }

@@ -53,15 +53,14 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
     list: (filter, page) => list(db, filter, page),
     group: (filter, keys) => group(db, filter, keys),
     resolve: (letterId, resolution) => resolve(db, letterId, resolution),
-    discard: async (filter, { by, reason }) => {
-      const { numUpdatedRows } = await db
+    discard: (filter, { by, reason }) =>
+      db
         .updateTable('dead_letters')
         .set(resolved({ state: 'discarded', by, reason, redrivenAttempt: null }))
         .where('state', '=', 'open')
         .where(matches(filter))
-        .executeTakeFirst()
-      return Number(numUpdatedRows)
-    },
+        .returning(['letter_id as letterId', 'job_id as jobId', 'attempt', 'stage'])
+        .execute(),
     prune: async ({ ageS, limit }) => {
       const due = db
         .selectFrom('dead_letters')

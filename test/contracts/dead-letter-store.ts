@@ -185,12 +185,13 @@ export function describeDeadLetterStore(
       assert.equal(await store().resolve(randomUUID(), DISCARDED), false)
     })
 
-    test('discarding resolves the open letters that match, and no other', async () => {
+    test('discarding resolves the open letters that match, says which, and touches no other', async () => {
       const owner = randomUUID()
-      const [one, redriven, other] = [await keep({ owner }), await keep({ owner }), await keep()]
+      const ended = { jobId: randomUUID(), attempt: 2, stage: 'analysing' } as const
+      const [one, redriven, other] = [await keep({ owner, ...ended }), await keep({ owner }), await keep()]
       await store().resolve(redriven.letterId, REDRIVEN)
-      assert.equal(await store().discard({ owner }, DISCARDED), 1)
-      assert.equal(await store().discard({ owner }, DISCARDED), 0)
+      assert.deepEqual(await store().discard({ owner }, DISCARDED), [{ letterId: one.letterId, ...ended }])
+      assert.deepEqual(await store().discard({ owner }, DISCARDED), [])
       const states = [one, redriven, other].map(async ({ letterId }) => (await store().find(letterId))?.state)
       assert.deepEqual(await Promise.all(states), ['discarded', 'redriven', 'open'])
       assert.equal((await store().find(one.letterId))?.reason, 'noise')

@@ -7,6 +7,7 @@ import { findQueueUrl } from '../../src/queues/sqs-client.ts'
 import { newLetter } from '../contracts/dead-letter-store.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { openEvents } from '../support/events.ts'
+import { hopsOf } from '../support/hops.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { startProcess } from '../support/processes.ts'
 import { toneWav } from '../support/recordings.ts'
@@ -49,6 +50,14 @@ async function letterOf(messageId: string) {
     const letter = letters.find((each) => each.messageId === messageId)
     if (letter !== undefined) return letter
     await new Promise(setImmediate)
+  }
+}
+
+/** What became of a job's letters by its timeline, once that tells of so many steps. */
+async function letterHops(jobId: string, count: number): Promise<string[]> {
+  for (;;) {
+    const hops = (await hopsOf(system.ports, { jobId })).filter((hop) => hop.startsWith('dead-letter'))
+    if (hops.length >= count) return hops
   }
 }
 
@@ -101,6 +110,8 @@ test('an answer that can never be applied ends its job, which its owner sees on 
   assert.equal((await jobs.find(job.jobId))?.attempt, 2)
   assert.equal((await call('GET', `${path}/${letterId}`)).body.redriven_attempt, 2)
   await jobs.advance([{ jobId: job.jobId, attempt: 2, to: 'cancelled' }])
+  const steps = await letterHops(job.jobId, 2)
+  assert.deepEqual(steps, ['dead-letter kept 1 (message-invalid)', 'dead-letter redriven 2'])
 })
 
 test('a letter is read with its payload and its job; a list has neither, page by page, as filtered', async () => {
@@ -161,6 +172,7 @@ test('letters are discarded with a reason; a dry run of either only says how man
   const { body } = await call('GET', `${path}/${letterId}`)
   assert.deepEqual([body.state, body.reason, body.resolved_by], ['discarded', 'a test', 'ops'])
   assert.equal((await jobs.find(job.jobId))?.attempt, 1)
+  assert.deepEqual(await letterHops(job.jobId, 1), ['dead-letter discarded 1'])
 })
 
 test('the figures say how many letters are open, and where they came from', async () => {

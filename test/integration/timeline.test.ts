@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TimelineView } from '../../src/http/timeline-schemas.ts'
+import { newLetter } from '../contracts/dead-letter-store.ts'
+import { changeTo } from '../contracts/job-store-suite.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { startProcess } from '../support/processes.ts'
 import { toneWav } from '../support/recordings.ts'
@@ -77,6 +79,37 @@ test('npm run jobs -- explain tells a support engineer, through the API and from
   const inDatabase = explain(jobId, { DATABASE_URL: database.url })
   assert.deepEqual(await inDatabase.ended, { code: 0, signal: null }, inDatabase.output())
   assert.match(inDatabase.output(), /^Next: it is held back until/m)
+})
+
+test('an open dead letter is told to its job’s owner without what is for operators, and to these with what to do', async () => {
+  const jobId = await upload(`?not_before=${new Date(Date.now() + 3_600_000).toISOString()}`)
+  const { jobs, deadLetters } = system.ports
+  await jobs.advance([changeTo(jobId, 'failed')])
+  const ended = { jobId, owner: 'acme', attempt: 1, stage: 'analysing', body: 'a secret payload' } as const
+  await deadLetters.keep(newLetter({ ...ended, code: 'analysis-abandoned', detail: 'for operators' }))
+  await deadLetters.keep(newLetter({ ...ended, owner: 'other', code: 'claimed-by-another' }))
+  await deadLetters.keep(newLetter({ ...ended, code: 'long-decided', settled: 'over' }))
+  const [letter] = await deadLetters.list({ jobId, code: 'analysis-abandoned' }, { limit: 1 })
+  const toldTo = async (key: string) => (await timelineOf(jobId, key)).explanation.filter((line) => /dead/.test(line))
+  const what = /^Open dead letter since .* ago: analysis-abandoned \(while analysing, in attempt 1\)/
+  const [toOwner = '', ...more] = await toldTo(TEST_KEY)
+  assert.match(toOwner, what)
+  assert.doesNotMatch(toOwner, /secret|for operators|npm|redrive/)
+  assert.deepEqual(more, [])
+  const overHttp = explain(jobId, { TONEWIRE_URL: system.url, TONEWIRE_KEY: ADMIN_KEY })
+  assert.deepEqual(await overHttp.ended, { code: 0, signal: null }, overHttp.output())
+  const outputs = [overHttp.output()]
+  if ('url' in database) {
+    const inDatabase = explain(jobId, { DATABASE_URL: database.url })
+    assert.deepEqual(await inDatabase.ended, { code: 0, signal: null }, inDatabase.output())
+    outputs.push(inDatabase.output())
+  }
+  for (const output of outputs) {
+    assert.match(output, new RegExp(`begins attempt 2.*npm run dead-letters -- redrive --id ${letter?.letterId};`))
+    assert.doesNotMatch(output, /secret|claimed-by-another|long-decided/)
+  }
+  await deadLetters.discard({ jobId }, { by: 'ops', reason: 'seen' })
+  assert.deepEqual([await toldTo(TEST_KEY), await toldTo(ADMIN_KEY)], [[], []])
 })
 
 test('explain says what is wrong with what it was given', async () => {

@@ -17,7 +17,7 @@ export async function timelineRoutes(app: App, { ports, rules }: AppDependencies
       if (job === undefined || (role !== 'admin' && job.owner !== owner)) {
         throw new AppError('job-not-found', `There is no job ${jobId}`)
       }
-      return toTimelineView(await tellTimeline(ports, rules, job))
+      return toTimelineView(await tellTimeline(ports, rules, { job, forOperator: role === 'admin' }))
     },
   )
 }

@@ -12,6 +12,7 @@ function createPorts(steps: string[]) {
         return id
       },
       check: async () => Promise.reject(new Error('away')),
+      list: async (ids: string[]) => ids,
     },
     objects: { urlOf: (key: string) => `s3://${key}` },
     queue: {
@@ -29,7 +30,7 @@ function createWatched() {
   const steps: string[] = []
   const watched = watchCalls(createPorts(steps), {
     before: (call) => steps.push(`before ${call}`),
-    after: (call) => steps.push(`after ${call}`),
+    after: (call, foundNothing) => steps.push(`after ${call}${foundNothing ? ', nothing' : ''}`),
   })
   return { steps, ports: watched }
 }
@@ -44,6 +45,13 @@ test('a call that fails is told, and fails', async () => {
   const { steps, ports } = createWatched()
   await assert.rejects(ports.jobs.check(), /away/)
   assert.deepEqual(steps, ['before jobs.check', 'after jobs.check'])
+})
+
+test('a call that finds nothing is told as such', async () => {
+  const { steps, ports } = createWatched()
+  assert.deepEqual([await ports.jobs.list(['x']), await ports.jobs.list([])], [['x'], []])
+  const list = ['before jobs.list', 'after jobs.list']
+  assert.deepEqual(steps, [...list, ...list.with(1, 'after jobs.list, nothing')])
 })
 
 test('a call that answers at once is told', () => {

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { explainJob, formatSpan } from '../../../src/domain/explain-job.ts'
+import { explainJob } from '../../../src/domain/explain-job.ts'
+import type { OpenLetter } from '../../../src/domain/explain-letters.ts'
 import { JOB_STATUSES, type Job, type JobStatus } from '../../../src/domain/job.ts'
+import { formatSpan } from '../../../src/domain/time-words.ts'
 import { HOPS, sentenceOf, type TimelineRow } from '../../../src/domain/timeline.ts'
 
 const START = Date.UTC(2026, 10, 21, 10)
 const at = (seconds: number) => new Date(START + seconds * 1000)
 const RULES = { stalledAfterS: 15, inFlightCheckS: 120, reconcileIntervalS: 5, maxJobAgeS: 86_400, retentionDays: 90 }
 const NOW = at(100)
+const QUIET = { hops: [], letters: [], forOperator: true, uploadDeadlineAt: at(900), rules: RULES, now: NOW } as const
 
 function jobIn(status: JobStatus, more: Partial<Job> = {}): Job {
   const isOver = ['completed', 'failed', 'cancelled'].includes(status)
@@ -29,8 +32,19 @@ function hop(seconds: number, step: string, more: Partial<TimelineRow> = {}): Ti
 }
 
 function explain(job: Job, hops: readonly TimelineRow[] = []): string[] {
-  return explainJob({ job, hops, uploadDeadlineAt: at(900), rules: RULES, now: NOW })
+  return explainJob({ ...QUIET, job, hops })
 }
+
+const LETTER_ID = '5fea7756-0ea4-451a-a703-a558b933e274'
+const LETTER: OpenLetter = {
+  ...{ letterId: LETTER_ID, source: 'analysis', attempt: 1, code: 'analysis-abandoned', stage: 'analysing' },
+  ...{ receiveCount: 6, firstSeenAt: at(40) },
+}
+const explainWith = (job: Job, letters: readonly OpenLetter[], forOperator = true): string[] =>
+  explainJob({ ...QUIET, job, letters, forOperator })
+/** What a redrive would come to, in the words of the sentence. */
+const redriveOf = (job: Job, letter: Partial<OpenLetter> = {}): string | undefined =>
+  / then (a redrive [^:]+):/.exec(explainWith(job, [{ ...LETTER, ...letter }]).join('\n'))?.[1]
 const nextOf = (job: Job, hops: readonly TimelineRow[] = []) => explain(job, hops).at(-1) ?? ''
 
 test('in every status it says where the job is, for how long, and what comes next, in few sentences', () => {
@@ -108,4 +122,49 @@ test('every hop has a sentence, and one of a later release is told in its own wo
 
 test('a span is told by its two largest units', () => {
   assert.deepEqual([0, 59_400, 3_723_000, 90_000_000].map(formatSpan), ['0 s', '59 s', '1 h 2 min', '1 d 1 h'])
+})
+
+test('an open dead letter is told before where the job is: what, since when, and what an operator can do', () => {
+  const [, , letter, state] = explainWith(jobIn('failed'), [LETTER])
+  assert.equal(
+    letter,
+    `Open dead letter ${LETTER_ID} (analysis, receive 6) since 2026-11-21 10:00:40.000Z, 1 min ago: ` +
+      'analysis-abandoned (while analysing, in attempt 1). ' +
+      'Mend the cause first; then a redrive begins attempt 2 while the recording is kept: ' +
+      `npm run dead-letters -- redrive --id ${LETTER_ID}; ` +
+      `or close it: npm run dead-letters -- discard --id ${LETTER_ID} --reason "…". ` +
+      `All of it: npm run dead-letters -- explain ${LETTER_ID}`,
+  )
+  assert.match(state ?? '', /^Now: failed/)
+})
+
+test('its owner is told of an open dead letter what and since when, and nothing that only operators may use', () => {
+  const lines = explainWith(jobIn('failed'), [LETTER], false)
+  assert.equal(
+    lines[2],
+    'Open dead letter since 2026-11-21 10:00:40.000Z, 1 min ago: analysis-abandoned (while analysing, in attempt 1). ' +
+      'It is kept until an operator has decided about it.',
+  )
+  assert.doesNotMatch(lines.join('\n'), new RegExp(`dead-letters|redrive|${LETTER_ID}`))
+})
+
+test('what a redrive would come to is told as redriving does it', () => {
+  const error = { code: 'recording-undecodable', stage: 'analysing', detail: 'x', retryable: false } as const
+  const refused = 'a redrive is refused, for the job cannot be retried'
+  assert.equal(redriveOf(jobIn('queued', { attempt: 2 })), 'a redrive only closes it, for attempt 2 has begun')
+  assert.equal(redriveOf(jobIn('completed')), refused)
+  assert.equal(redriveOf(jobIn('failed', { error })), refused)
+  assert.equal(redriveOf(jobIn('failed', { purgedAt: at(50) })), refused)
+  const poison = { stage: null, attempt: null } as const
+  assert.equal(redriveOf(jobIn('completed'), { ...poison, source: 'results' }), 'a redrive sends it again')
+  assert.match(redriveOf(jobIn('completed'), { ...poison, source: 'forward' }) ?? '', /refused, .* nothing to send/)
+})
+
+test('of many open dead letters the newest are told, and where the others are', () => {
+  const job = jobIn('failed')
+  const lines = explainWith(job, Array(4).fill(LETTER))
+  assert.equal(lines.filter((line) => line.startsWith(`Open dead letter ${LETTER_ID}`)).length, 3)
+  assert.equal(lines.at(-3), `The job has more open dead letters. npm run dead-letters -- list --job ${job.jobId}`)
+  assert.equal(explainWith(job, Array(4).fill(LETTER), false).at(-3), 'The job has more open dead letters.')
+  assert.deepEqual(explainWith(job, []), explain(job))
 })

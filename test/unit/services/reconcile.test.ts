@@ -4,20 +4,10 @@ import type { Job, JobStatus } from '../../../src/domain/job.ts'
 import { reconcile } from '../../../src/services/reconcile.ts'
 import { changeTo } from '../../contracts/job-store-suite.ts'
 import type { FakeMessageQueue } from '../../fakes/fake-message-queue.ts'
-import { addJob, createFakePorts, type FakePorts, publishedSteps } from '../../support/fake-ports.ts'
+import { createClockedPorts, START_MS } from '../../support/clocked-ports.ts'
+import { addJob, type FakePorts, publishedSteps } from '../../support/fake-ports.ts'
 
 const RULES = { waitingS: 60, inFlightS: 300, maxAgeS: 86_400 }
-const START_MS = Date.UTC(2026, 10, 21)
-
-/** Ports on a database clock that only the test moves. */
-function createClockedPorts() {
-  let nowMs = START_MS
-  const ports = createFakePorts({ now: () => nowMs })
-  const passTime = (seconds: number): void => {
-    nowMs += seconds * 1000
-  }
-  return { ports, passTime }
-}
 
 const statusOf = async (ports: FakePorts, { jobId }: Job): Promise<JobStatus | undefined> =>
   (await ports.jobs.find(jobId))?.status
@@ -114,35 +104,6 @@ for (const status of ['stored', 'queued'] as const) {
     )
   })
 }
-
-test('with the queue away a stored job stays stored, and a later pass adds it', async () => {
-  const { ports, passTime } = createClockedPorts()
-  const job = await addJob(ports, 'stored')
-  ports.jobQueue.setDown(true)
-  passTime(RULES.waitingS)
-  await reconcile(ports, RULES)
-  assert.deepEqual(await ports.jobs.find(job.jobId), job)
-  ports.jobQueue.setDown(false)
-  passTime(RULES.waitingS * 2)
-  await reconcile(ports, RULES)
-  assert.equal(await statusOf(ports, job), 'queued')
-  assert.equal(ports.jobQueue.waiting.length, 1)
-})
-
-test('however long Redis was away, what waited is added in the first pass after it', async () => {
-  const { ports, passTime } = createClockedPorts()
-  const job = await addJob(ports, 'stored')
-  ports.progress.setDown(true)
-  ports.jobQueue.setDown(true)
-  for (let pass = 0; pass < 100; pass += 1) {
-    passTime(RULES.waitingS)
-    await reconcile(ports, RULES)
-  }
-  ports.progress.setDown(false)
-  ports.jobQueue.setDown(false)
-  await reconcile(ports, RULES)
-  assert.equal(await statusOf(ports, job), 'queued')
-})
 
 for (const status of ['forwarded', 'analysing'] as const) {
   test(`a ${status} job that nothing touched is sent again when both queues are empty`, async () => {
