@@ -4,9 +4,9 @@
  * writes nothing and fails when one of them is not up to date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { environmentSchema, propertiesOf } from '../src/config.ts'
 import { ERROR_HELP } from '../src/domain/error-help.ts'
 import { ERRORS, type ErrorCode } from '../src/domain/errors.ts'
+import { environmentSchema, propertiesOf } from '../src/environment.ts'
 import { describeQueues } from '../src/http/asyncapi.ts'
 import { describeApi } from './docs/describe-api.ts'
 import { resultDocument } from './result-document.ts'
@@ -48,7 +48,7 @@ function environmentTable(): string {
   return [
     '# Environment',
     '',
-    'Every variable that is read, made from `src/config.ts`. A wrong value stops the start with every problem listed.',
+    'Every variable that is read, made from `src/environment.ts`. A wrong value stops the start with every problem listed.',
     '',
     '| variable | type | default | what it is |',
     '|---|---|---|---|',
@@ -61,7 +61,7 @@ function environmentExample(): string {
   const lines = variables().map(
     ([name, rule]) => `# ${rule.description ?? ''}\n# ${name}=${rule.default ?? rule.examples?.[0] ?? ''}\n`,
   )
-  return `# Made from src/config.ts; every variable is optional. See docs/environment.md.\n\n${lines.join('\n')}`
+  return `# Made from src/environment.ts; every variable is optional. See docs/environment.md.\n\n${lines.join('\n')}`
 }
 
 function problemTable(): string {

@@ -147,6 +147,11 @@ export interface StalledRules {
   readonly limit: number
 }
 
+export interface StalledJob extends Job {
+  /** Seconds since it entered its status. */
+  readonly inStatusS: number
+}
+
 /** Rows of jobs: the truth. Every method throws `database-unavailable` when the database cannot be reached. */
 export interface JobStore {
   /**
@@ -167,6 +172,8 @@ export interface JobStore {
   restart(jobId: string, attempt: number): Promise<Advanced>
   /** An owner's jobs, newest first. */
   list(owner: string, filter: JobFilter): Promise<Job[]>
+  /** The unfinished rows of these owners, of each the newest up to so many, in no order. */
+  findUnfinished(owners: readonly string[], mostOfEach: number): Promise<Job[]>
   /** How many rows are `forwarded` or `analysing`, by owner; counts no further than `limit` in all. */
   countInFlight(limit: number): Promise<ReadonlyMap<string, number>>
   /** How many of the owner's rows are unfinished; counts no further than `atMost`. */
@@ -178,7 +185,7 @@ export interface JobStore {
    * deadline, and rows by `rules`. Safe on many instances at once: a row handed out is not handed out again before
    * its time has passed once more (a growing delay per row).
    */
-  claimStalled(rules: StalledRules): Promise<Job[]>
+  claimStalled(rules: StalledRules): Promise<StalledJob[]>
   /** Unfinished rows whose attempt could have begun longer ago than this: made then, and not held back by `notBefore`. */
   findOlderThan(ageS: number, limit: number): Promise<Job[]>
   /** How many rows are in each status, and how old the oldest is. */
@@ -371,7 +378,7 @@ export interface ProgressLog {
   subscribe(owner: string, listener: LogListener): Promise<() => void>
   /** Drops an owner's log, and what is known of these jobs of theirs. */
   forget(owner: string, jobIds: readonly string[]): Promise<void>
-  /** Resolves when the log can be reached. */
+  /** Resolves when the log can be reached and takes what is written. */
   check(): Promise<void>
 }
 
@@ -422,6 +429,6 @@ export interface Analyser {
   readonly mode: 'robust' | 'praat'
   /** Takes over the streams: whatever happens, they are read to their end or destroyed. */
   analyse(job: AnalysisJob): Promise<AnalysisOutcome>
-  /** Throws `storage-unavailable` while there is no room to hold recordings in. */
+  /** Throws `storage-unavailable` while there is no room to hold recordings in, `not-ready` while a decoder is away. */
   check(): Promise<void>
 }

@@ -14,6 +14,7 @@ import { createFormatPool } from './media/format-pool.ts'
 import { inspectHead } from './media/inspect-head.ts'
 import { createReferenceChecker } from './media/reference-checker.ts'
 import { sniffAudio } from './media/sniff.ts'
+import { checkSpool } from './media/spool.ts'
 import { openQueues } from './open-queues.ts'
 import { awsOptions, type Places } from './places.ts'
 import type { Log, Ports } from './ports.ts'
@@ -63,7 +64,7 @@ export function openResources(config: Config, places: Places, log: Log, worker =
   const analyser = lazily(
     () => {
       // Of analysers alone: where nothing is analysed, nothing of it has to be there.
-      metrics.addGauges(analyserGauge({ ffmpeg: findFfmpegOrThrow, temporary_files: () => ports.analyser.check() }))
+      metrics.addGauges(analyserGauge({ ffmpeg: findFfmpegOrThrow, temporary_files: () => checkSpool() }))
       return createAnalysisPool({
         threads: analysisThreads,
         maxDurationS: config.maxDurationS,

@@ -55,7 +55,8 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
       concurrency: config.recordConcurrency,
       signal,
       release,
-      probe: () => ports.jobs.check(),
+      // Of a large result the object is looked for.
+      probe: () => allOf(ports.jobs.check(), ports.objects.check()),
     }),
   reconcile: (context) =>
     allOf(
@@ -102,6 +103,7 @@ async function runApi(context: RoleContext): Promise<void> {
     rules: config,
     server: config,
     maxUnfinishedJobs: config.maxUnfinishedJobsPerOwner,
+    streamLimits: config,
     logger,
     callbackRules: callbackRulesOf(config),
     directUploadTimeoutS: config.directUploadTimeoutS,
@@ -146,10 +148,10 @@ async function tryEnsureKeys({ ports, logger }: RoleContext, keys: readonly Boot
 }
 
 async function runReconciler({ ports, config, signal, logger }: RoleContext): Promise<void> {
-  const rules = { waitingS: config.stalledAfterS, inFlightS: config.inFlightCheckS, maxAgeS: config.maxJobAgeS }
+  const { stalledAfterS: waitingS, inFlightCheckS: inFlightS, maxJobAgeS: maxAgeS } = config
   while (!signal.aborted) {
     try {
-      await reconcile(ports, rules)
+      await reconcile(ports, { waitingS, inFlightS, maxAgeS, signal })
     } catch (error) {
       logger.warn({ err: error }, 'reconciler pass broken off')
     }

@@ -22,13 +22,11 @@ export async function runRole(role: Role): Promise<void> {
       'A single role needs DATABASE_URL and REDIS_URL: the embedded stores serve one process. Try npm start.',
     )
   }
-  const places = {
-    database: { url: databaseUrl, poolSize: config.databasePool, log: logger },
-    redisUrl,
-    awsEndpointUrl: config.awsEndpointUrl,
-  }
+  const { databasePool: poolSize, awsEndpointUrl } = config
   await runProcess(
     async (runtime) => {
+      const database = { url: databaseUrl, poolSize, release: runtime.release }
+      const places = { database, redisUrl, awsEndpointUrl }
       const resources = openResources(config, places, logger, workerName(role))
       const onListening = (url: string) => logger.info({ url }, 'listening')
       const context = { ...runtime, ...resources, config, logger, onListening }

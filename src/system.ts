@@ -26,7 +26,7 @@ export interface System extends Resources {
  */
 export async function startSystem(config: Config, logger: FastifyBaseLogger, runtime: Runtime): Promise<System> {
   await using cleanUp = new AsyncDisposableStack()
-  const places = await openPlaces(config, cleanUp)
+  const places = await openPlaces(config, runtime, cleanUp)
   const resources = openResources(config, places, logger)
   cleanUp.defer(() => resources.close())
   await Promise.all([resources.migrate(), resources.provision()])
@@ -55,7 +55,7 @@ async function runAll(roles: readonly Role[], context: Parameters<(typeof ROLES)
   if (failure !== undefined) throw failure.reason
 }
 
-async function openPlaces(config: Config, cleanUp: AsyncDisposableStack): Promise<Places> {
+async function openPlaces(config: Config, { release }: Runtime, cleanUp: AsyncDisposableStack): Promise<Places> {
   const { databaseUrl, redisUrl, awsEndpointUrl, dataDir } = config
   if (databaseUrl === undefined || redisUrl === undefined || awsEndpointUrl === undefined)
     cleanUp.use(lockDataDir(dataDir))
@@ -65,7 +65,7 @@ async function openPlaces(config: Config, cleanUp: AsyncDisposableStack): Promis
     database:
       databaseUrl === undefined
         ? { dataDir: join(dataDir, 'postgres') }
-        : { url: databaseUrl, poolSize: config.databasePool },
+        : { url: databaseUrl, poolSize: config.databasePool, release },
     redisUrl: redis,
     awsEndpointUrl: aws,
     embeddedAws: awsEndpointUrl === undefined,

@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Role } from '../../src/roles.ts'
 import { createRandom, type Random } from '../bench/random.ts'
-import type { Cell } from './figures.ts'
+import { kindsOf, needsLosses } from './kinds-of.ts'
+import { faultsOfLetters, takeLetters } from './letters.ts'
 import { ALL_KINDS, type Kind, type Load, sendLoad } from './load.ts'
 import type { CallCount, Kill } from './role.ts'
 import { endLeases, sweepNow, whenSettled } from './settle.ts'
@@ -20,8 +21,8 @@ export interface KillCell {
 export interface Outcome {
   readonly faults: readonly string[]
   readonly jobs: number
-  /** The machine lacks what it needs. */
-  readonly isSkipped?: boolean
+  /** False: the machine lacks what it needs, or the call never came. Default true. */
+  readonly reached?: boolean
 }
 
 /** Generous on a busy machine: longer than a heartbeat of the streams, which is what brings a lost end back. */
@@ -30,27 +31,19 @@ const LATEST_CALL = 3
 const TRIES = 2
 const LOST_ORDERS = 2
 const LOSING_MS = 10_000
-/** What short cells send: every end of a job, and whatever the role alone has to do with. */
-const SHORT: readonly Kind[] = ['plain', 'callback', 'failing', 'cancelled', 'twice', 'long']
-const OF_ROLE: Readonly<Partial<Record<Role, readonly Kind[]>>> = {
-  api: ['cut', 'compared', 'direct'],
-  // Its row is read again only where an analysis takes longer than a second.
-  analyse: ['compared', 'longest'],
-}
 
-/** Runs once without a kill, and finds out which calls each role makes: a new one is a new cell by itself. */
-export async function discover(world: World, seed: number): Promise<{ cells: KillCell[]; outcome: Outcome }> {
+/** Runs once without a kill, and adds a cell for each call that a role makes: a new one is a new cell by itself. */
+export async function discover(world: World, seed: number, cells: KillCell[]): Promise<Outcome> {
   const atStart = new Map<Role, Readonly<Record<string, CallCount>>>()
   for (const role of world.roles) atStart.set(role, await world.crew.calls(role))
   const outcome = await runWithLosses(world, ALL_KINDS)
   const random = createRandom(seed)
-  const cells: KillCell[] = []
   for (const role of world.roles) {
     const seen = await world.crew.calls(role)
     const calls = Object.keys({ ...atStart.get(role), ...seen }).sort()
     for (const call of calls) cells.push(...cellsOf(role, call, seen[call], random))
   }
-  return { cells, outcome }
+  return outcome
 }
 
 const NEVER: CallCount = { made: 0, found: 0 }
@@ -76,25 +69,24 @@ export function halfOf(cells: readonly KillCell[], seed: number): KillCell[] {
 }
 
 /** Kills, lets another process take over, and looks what came of the jobs. */
-export async function runKill(world: World, cell: KillCell, seed: number): Promise<Cell> {
-  const startedAt = performance.now()
-  const { name, role } = cell
-  const kinds = [...SHORT, ...(OF_ROLE[role] ?? [])]
+export async function runKill(world: World, cell: KillCell): Promise<Outcome> {
+  const { role } = cell
   const faults: string[] = []
   let jobs = 0
   let reached = false
   for (let tries = 0; tries < TRIES && !reached && faults.length === 0; tries++) {
-    const deaths = world.crew.deaths(role)
+    const kills = world.crew.kills(role)
     const ready = (): Promise<void> => prepare(world, cell, tries)
-    const outcome = await (role === 'reconcile'
+    const kinds = kindsOf(cell.role, cell.kill.call, tries > 0)
+    const outcome = await (needsLosses(role, cell.kill.call, tries > 0)
       ? runWithLosses(world, kinds, ready)
       : ready().then(() => runUnder(world, { kinds })))
-    reached = world.crew.deaths(role) > deaths
+    reached = world.crew.kills(role) > kills
     if (!reached) world.crew.arm(role, undefined)
     faults.push(...outcome.faults)
     jobs += outcome.jobs
   }
-  return { name, faults, jobs, reached, seed, seconds: (performance.now() - startedAt) / 1000 }
+  return { faults, jobs, reached }
 }
 
 async function prepare({ crew }: World, { role, kill, atStart }: KillCell, tries: number): Promise<void> {
@@ -124,8 +116,8 @@ async function runWithLosses(
   })
 }
 
-/** Takes orders out of the queue, as many as it can get. */
-export async function loseOrders({ ports }: World, count: number, signal: AbortSignal): Promise<void> {
+/** Takes orders out of the queue, as many as it can get, and answers how many these were. */
+export async function loseOrders({ ports }: World, count: number, signal: AbortSignal): Promise<number> {
   const enough = new AbortController()
   let lost = 0
   const lose = async (): Promise<void> => {
@@ -133,6 +125,7 @@ export async function loseOrders({ ports }: World, count: number, signal: AbortS
     if (lost >= count) enough.abort()
   }
   await ports.analysisQueue.consume(lose, { concurrency: 1, signal: AbortSignal.any([signal, enough.signal]) })
+  return lost
 }
 
 export interface Under {
@@ -159,7 +152,8 @@ export async function runUnder(
 ): Promise<Outcome> {
   const { owner, key } = await world.newOwner()
   const deadline = AbortSignal.timeout(boundMs)
-  const options = { url: world.url, key, callbackUrl: world.receiver.url, deadline }
+  const { url, adminKey, ports: queues } = world
+  const options = { url, key, adminKey, queues, callbackUrl: world.receiver.url, deadline }
   const loads: Load[] = []
   const more = async (others: readonly Kind[]): Promise<void> => {
     loads.push(await sendLoad({ ...options, kinds: others }))
@@ -167,7 +161,11 @@ export async function runUnder(
   const sending = more(kinds)
   const { faults = [], within } = await fault({ owner, key, more })
   await sending
-  const load = { jobs: loads.flatMap(({ jobs }) => jobs), faults: loads.flatMap((each) => each.faults) }
+  const load: Load = {
+    jobs: loads.flatMap(({ jobs }) => jobs),
+    letters: loads.flatMap(({ letters }) => letters),
+    faults: loads.flatMap((each) => each.faults),
+  }
   const found = await judge(world, owner, load, deadline)
   const late = within !== undefined && performance.now() - within.sinceMs > within.ms
   return {
@@ -183,7 +181,11 @@ async function judge(world: World, owner: string, load: Load, deadline: AbortSig
   const left = await whenSettled(world, owner, deadline)
   over.abort()
   await leases
-  if (left.length > 0) return [...load.faults, ...left.map((what) => `not settled: ${what}`)]
+  if (left.length > 0) {
+    // What is in the way may be among them, and the next cell shall not be told of it.
+    const letters = faultsOfLetters(load.letters, await takeLetters(world.database))
+    return [...load.faults, ...left.map((what) => `not settled: ${what}`), ...letters]
+  }
   await sweepNow(world)
   return [...load.faults, ...(await verify(world, owner, load))]
 }

@@ -1,41 +1,32 @@
 /** The jobs of one cell: every way into the system, and every way a job ends. */
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
-import { type Answer, type Client, createClient } from './client.ts'
+import { createClient } from './client.ts'
+import type { ExpectedLetter } from './letters.ts'
+import { discarded, dropped, type Poison, poison, poisoned, redriven, replayed, retried, stalled } from './mishaps.ts'
 import { BROKEN, SPOKEN, toneWav } from './recordings.ts'
-import { type Accepted, type Recorded, recordStream } from './stream.ts'
-
-export interface SentJob {
-  readonly kind: string
-  readonly jobId: string
-  /** What the row may end as. */
-  readonly mayEnd: readonly string[]
-  readonly hasCallback: boolean
-  /** Undefined of a client that follows nothing. */
-  readonly stream?: Recorded
-}
+import {
+  ACCEPTED,
+  COMPLETED,
+  type Context,
+  expect,
+  follow,
+  type LoadOptions,
+  offer,
+  type SentJob,
+  send,
+  uploaded,
+} from './uploads.ts'
 
 export interface Load {
   /** Every job whose upload was answered 202. */
   readonly jobs: readonly SentJob[]
+  /** Which dead letters must have come of it all. */
+  readonly letters: readonly ExpectedLetter[]
   /** Where a client was not served, in sentences. */
   readonly faults: readonly string[]
 }
 
-export interface LoadOptions {
-  readonly url: string
-  readonly key: string
-  readonly callbackUrl: string
-  readonly kinds: readonly Kind[]
-  readonly deadline: AbortSignal
-}
-
-interface Context extends LoadOptions {
-  readonly client: Client
-}
-
-const COMPLETED = ['completed']
-const ACCEPTED = 202
 /** A job that is to be cancelled waits for this long: time enough, and it does not outlast its cell. */
 const HOLD_MS = 4000
 const LONG_S = 75
@@ -57,7 +48,7 @@ const KINDS = {
   },
   tone: (context) => uploaded(context, 'tone', tone),
   /** Whoever sends it does not look back. */
-  quiet: async (context) => {
+  quiet: async (context): Promise<SentJob> => {
     const accepted = await send(context, tone, {})
     return { kind: 'quiet', jobId: `${accepted.body.job_id}`, mayEnd: COMPLETED, hasCallback: false }
   },
@@ -78,49 +69,27 @@ const KINDS = {
   cancelled,
   compared,
   direct,
-} satisfies Record<string, (context: Context) => Promise<SentJob>>
+  ...{ stalled, dropped, retried, redriven, replayed, discarded, poison, poisoned },
+} satisfies Record<string, (context: Context) => Promise<SentJob | Poison>>
 
 export type Kind = keyof typeof KINDS
-export const ALL_KINDS = (Object.keys(KINDS) as Kind[]).filter((kind) => kind !== 'quiet' && kind !== 'tone')
+/** The orders of the last could be taken for some that are to be lost. */
+const NOT_OF_ALL: readonly Kind[] = ['quiet', 'tone', 'poisoned']
+export const ALL_KINDS = (Object.keys(KINDS) as Kind[]).filter((kind) => !NOT_OF_ALL.includes(kind))
 
 /** Sends everything at once, and resolves when every client is done or the deadline has come. Never rejects. */
-export async function sendLoad(options: LoadOptions): Promise<Load> {
+export async function sendLoad(options: LoadOptions & { readonly kinds: readonly Kind[] }): Promise<Load> {
   const client = createClient(options.url, options.key, options.deadline)
   const context = { ...options, client }
   const outcomes = await Promise.allSettled(options.kinds.map((kind) => KINDS[kind](context)))
+  const sent = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   return {
-    jobs: outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
+    jobs: sent.filter((each) => 'jobId' in each),
+    letters: sent.flatMap(({ letters = [] }) => letters),
     faults: outcomes.flatMap((outcome, index) =>
       outcome.status === 'rejected' ? [`${options.kinds[index]}: ${(outcome.reason as Error).message}`] : [],
     ),
   }
-}
-
-interface Upload {
-  readonly key?: string
-  readonly mayEnd?: readonly string[]
-  readonly callback?: boolean
-  readonly query?: Readonly<Record<string, string>>
-}
-
-async function uploaded(context: Context, kind: string, body: Buffer, upload: Upload = {}): Promise<SentJob> {
-  const accepted = await send(context, body, upload)
-  return follow(context, kind, accepted, upload)
-}
-
-async function send({ client, callbackUrl }: Context, body: Buffer, upload: Upload): Promise<Answer> {
-  const { key = randomUUID(), callback = false, query = {} } = upload
-  const fields = new URLSearchParams({ ...query, ...(callback && { callback_url: callbackUrl }) })
-  const headers = { 'content-type': 'audio/wav', 'idempotency-key': key }
-  return expect(await client.call('POST', `/v1/jobs?${fields}`, { body, headers }), ACCEPTED)
-}
-
-async function follow(context: Context, kind: string, accepted: Answer, upload: Upload = {}): Promise<SentJob> {
-  const { mayEnd = COMPLETED, callback = false } = upload
-  const known = accepted.body as unknown as Accepted
-  const { job_id: jobId } = known
-  const stream = await recordStream(context, known, context.deadline)
-  return { kind, jobId, mayEnd, hasCallback: callback, stream }
 }
 
 async function cancelled(context: Context): Promise<SentJob> {
@@ -143,18 +112,8 @@ async function compared(context: Context): Promise<SentJob> {
 }
 
 async function direct(context: Context): Promise<SentJob> {
-  const { client } = context
-  const announced = { content_type: 'audio/wav', size_bytes: SPOKEN.length, filename: 'direct.wav' }
-  const headers = { 'idempotency-key': randomUUID() }
-  const offered = expect(await client.call('POST', '/v1/uploads', { body: announced, headers }), 201)
-  const {
-    job_id,
-    urls,
-    headers: given,
-  } = offered.body as { job_id: string; urls: string[]; headers: Record<string, string> }
-  const put = await fetch(urls[0] ?? '', { method: 'PUT', headers: given, body: SPOKEN as never })
-  if (!put.ok) throw new Error(`the store answered ${put.status}`)
-  const completed = await client.call('POST', `/v1/uploads/${job_id}/complete`)
+  const jobId = await offer(context)
+  const completed = await context.client.call('POST', `/v1/uploads/${jobId}/complete`)
   return follow(context, 'direct', expect(completed, ACCEPTED))
 }
 
@@ -171,9 +130,4 @@ function sendHalf({ url, key }: Context, idempotencyKey: string): Promise<void> 
     sending.once('error', () => resolve()).once('close', () => resolve())
     sending.write(SPOKEN.subarray(0, SPOKEN.length / 2), () => sending.destroy())
   })
-}
-
-function expect(answer: Answer, status: number): Answer {
-  if (answer.status === status) return answer
-  throw new Error(`answered ${answer.status} ${JSON.stringify(answer.body)}`)
 }

@@ -2,9 +2,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Role } from '../../src/roles.ts'
+import { faultsUnlessDown, faultsUnlessNoted } from './felt.ts'
 import { loseOrders, NOTHING, type Outcome, runUnder } from './kills.ts'
 import type { Kind } from './load.ts'
 import { mp3Of, SPOKEN, toneWav } from './recordings.ts'
+import { untilStatus } from './settle.ts'
 import type { World } from './world.ts'
 
 export interface Outage {
@@ -23,12 +25,13 @@ export const OUTAGES: readonly Outage[] = [
   { name: 'redis out of memory', run: outOfMemory },
   { name: 'redis down from before the start', run: downFromTheStart },
   { name: 'sqs away', run: (world, isQuick) => sqsAway(world, isQuick ? 10 : 120, isQuick ? 50 : 200) },
-  { name: 'sqs throttling', run: (world) => doorFor(world, { sqs: 'throttled' }, 8) },
+  { name: 'sqs throttling', run: throttled },
   { name: 'sqs emptied', run: emptied },
   { name: 's3 away for uploads', run: storageAwayForUploads },
   { name: 's3 away for analyses', run: storageAwayForAnalyses },
   { name: 'postgres restarted', run: postgresRestarted },
   { name: 'ffmpeg missing', run: ffmpegMissing },
+  { name: 'poison in both queues', run: (world) => runUnder(world, { kinds: [...MIX, 'poisoned'] }) },
   ...(['api', 'forward', 'analyse', 'record', 'reconcile'] as const).map((role) => ({
     name: `the clock of ${role} a minute ahead`,
     run: (world: World) => skewed(world, role),
@@ -41,9 +44,9 @@ function redisAway(world: World, keepData: boolean): Promise<Outcome> {
   return runUnder(world, { kinds: [...MIX, ...tones(40)] }, async () => {
     await delay(700)
     await world.stores.stopRedis()
-    await delay(3000)
+    const [faults] = await Promise.all([faultsUnlessDown(world, 'redis'), delay(3000)])
     await world.stores.startRedis(keepData)
-    return NOTHING
+    return { faults }
   })
 }
 
@@ -57,20 +60,23 @@ async function flushed(world: World, count: number): Promise<Outcome> {
     await crew.stop('forward')
     const others = more(tones(half))
     await untilStatus(world, owner, ['queued'], half)
+    const { waiting } = await world.ports.jobQueue.counts()
     await stores.redis('FLUSHALL')
     const flushedAt = performance.now()
     await Promise.all([crew.start('forward'), crew.start('analyse'), others])
-    return { within: { sinceMs: flushedAt, ms: BOUND_MS } }
+    const faults = waiting < half ? [`only ${waiting} jobs waited in Redis when it was flushed`] : []
+    return { faults, within: { sinceMs: flushedAt, ms: BOUND_MS } }
   })
 }
 
 function outOfMemory(world: World): Promise<Outcome> {
-  return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async () => {
+  return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async ({ owner, more }) => {
     await delay(500)
     await world.stores.redis('CONFIG', 'SET', 'maxmemory', '1mb')
-    await delay(4000)
+    await Promise.all([more(['quiet', 'quiet']), delay(4000)])
+    const faults = await faultsUnlessNoted(world, owner, 'dispatch', 'deferred')
     await world.stores.redis('CONFIG', 'SET', 'maxmemory', '0')
-    return NOTHING
+    return { faults }
   })
 }
 
@@ -80,9 +86,9 @@ async function downFromTheStart(world: World): Promise<Outcome> {
   await Promise.all(roles.map((role) => crew.stop(role)))
   await Promise.all(roles.map((role) => crew.start(role)))
   return runUnder(world, { kinds: [...MIX, ...tones(10)] }, async () => {
-    await delay(4000)
+    const [faults] = await Promise.all([faultsUnlessDown(world, 'redis'), delay(4000)])
     await stores.startRedis(false)
-    return NOTHING
+    return { faults }
   })
 }
 
@@ -95,10 +101,10 @@ async function sqsAway(world: World, seconds: number, count: number): Promise<Ou
     await stores.setDoors({ sqs: 'away' })
     const others = more(tones(count - half))
     await crew.start('analyse')
-    await delay(seconds * 1000)
+    const [faults] = await Promise.all([faultsUnlessDown(world, 'sqs'), delay(seconds * 1000)])
     await stores.setDoors({})
     await others
-    return NOTHING
+    return { faults }
   })
 }
 
@@ -109,19 +115,20 @@ async function emptied(world: World): Promise<Outcome> {
   await crew.stop('analyse')
   return runUnder(world, { kinds: tones(count) }, async ({ owner }) => {
     await untilStatus(world, owner, ['forwarded'], count)
-    await loseOrders(world, count, AbortSignal.timeout(BOUND_MS))
+    const lost = await loseOrders(world, count, AbortSignal.timeout(BOUND_MS / 2))
     await crew.start('analyse')
-    return NOTHING
+    const faults = lost < count ? [`only ${lost} orders were lost`] : []
+    return { faults: [...faults, ...(await faultsUnlessNoted(world, owner, 'reconcile', 'sent-again'))] }
   })
 }
 
-function doorFor(world: World, doors: Parameters<World['stores']['setDoors']>[0], seconds: number): Promise<Outcome> {
+function throttled(world: World): Promise<Outcome> {
   return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async () => {
     await delay(300)
-    await world.stores.setDoors(doors)
-    await delay(seconds * 1000)
+    await world.stores.setDoors({ sqs: 'throttled' })
+    const [faults] = await Promise.all([faultsUnlessDown(world, 'sqs'), delay(8000)])
     await world.stores.setDoors({})
-    return NOTHING
+    return { faults }
   })
 }
 
@@ -154,24 +161,41 @@ async function storageAwayForAnalyses(world: World): Promise<Outcome> {
     await untilStatus(world, owner, ['forwarded'], count)
     await stores.setDoors({ s3: 'away' })
     await crew.start('analyse')
-    await delay(5000)
+    const [faults] = await Promise.all([faultsUnlessDown(world, 'storage'), delay(5000)])
     await stores.setDoors({})
-    return NOTHING
+    return { faults }
   })
 }
 
 function postgresRestarted(world: World): Promise<Outcome> {
   return runUnder(world, { kinds: [...MIX, ...tones(40)] }, async () => {
     await delay(700)
+    const before = await connections(world)
     await world.stores.restartPostgres()
-    return NOTHING
+    const after = new Set(await connections(world))
+    const isCut = before.length > world.roles.length && before.every((pid) => !after.has(pid))
+    return { faults: isCut ? [] : [`of ${before.length} connections not all were cut`] }
   })
+}
+
+/** Of the roles, by the server's process ids; asks again while the server is away. */
+async function connections({ database }: World): Promise<number[]> {
+  for (;;) {
+    try {
+      const { rows } = await database.query<{ pid: number }>(
+        `select pid from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+      )
+      return rows.map(({ pid }) => pid)
+    } catch {
+      await delay(100)
+    }
+  }
 }
 
 /** WAV goes on without it; what needs it fails with a reason that names it. */
 async function ffmpegMissing(world: World): Promise<Outcome> {
   const mp3 = await mp3Of(toneWav(1, 200))
-  if (mp3 === undefined) return { jobs: 0, faults: [], isSkipped: true }
+  if (mp3 === undefined) return { jobs: 0, faults: [], reached: false }
   const { crew } = world
   const roles = ['api', 'analyse'] as const
   await restart(world, roles, { PATH: '/nonexistent' })
@@ -193,33 +217,13 @@ async function ffmpegMissing(world: World): Promise<Outcome> {
 async function skewed(world: World, role: Role): Promise<Outcome> {
   await world.crew.stop(role)
   await world.crew.start(role, { execArgv: ['--import', CLOCK_SKEW] })
+  const isAhead = (await world.crew.clockAheadMs(role)) > 30_000
   const outcome = await runUnder(world, { kinds: [...MIX, 'direct', ...tones(5)] })
   await restart(world, [role], {})
-  return outcome
+  return isAhead ? outcome : { ...outcome, faults: [...outcome.faults, 'the clock was not ahead'] }
 }
 
 async function restart({ crew }: World, roles: readonly Role[], env: Readonly<Record<string, string>>): Promise<void> {
   await Promise.all(roles.map((role) => crew.stop(role)))
   await Promise.all(roles.map((role) => crew.start(role, { env })))
-}
-
-/** Resolves when so many of the owner's jobs are in one of these statuses. */
-async function untilStatus(
-  { database }: World,
-  owner: string,
-  statuses: readonly string[],
-  count: number,
-  jobId?: string,
-): Promise<void> {
-  const startedAt = performance.now()
-  while (performance.now() - startedAt < BOUND_MS) {
-    const { rows } = await database.query<{ found: number }>(
-      `select count(*)::int as found from jobs
-       where owner = $1 and status = any($2) and ($3::uuid is null or job_id = $3)`,
-      [owner, statuses, jobId ?? null],
-    )
-    if ((rows[0]?.found ?? 0) >= count) return
-    await delay(50)
-  }
-  throw new Error(`never were ${count} jobs ${statuses.join(' or ')}`)
 }

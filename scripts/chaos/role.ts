@@ -3,6 +3,7 @@
  * role it is, and then runs it as src/server.ts does, on ports whose calls are counted. Armed, it stops itself by
  * SIGKILL just before or just after one of them. It never outlives its parent.
  */
+import { TOPOLOGY } from '../../infra/topology.ts'
 import { loadConfig } from '../../src/config.ts'
 import { openResources } from '../../src/resources.ts'
 import { ROLES, type Role, runWorker } from '../../src/roles.ts'
@@ -36,7 +37,12 @@ export type Order =
 export type Word =
   | { readonly type: 'loaded' }
   | { readonly type: 'running' }
-  | { readonly type: 'calls'; readonly calls: Readonly<Record<string, CallCount>> }
+  | {
+      readonly type: 'report'
+      readonly calls: Readonly<Record<string, CallCount>>
+      /** By the clock of the process. */
+      readonly nowMs: number
+    }
 
 let armed: { kill: Kill; seen: number } | undefined
 let calls: Record<string, CallCount> = {}
@@ -55,7 +61,7 @@ function hear(order: Order): void {
       arm(order.kill)
       return
     case 'report':
-      tell({ type: 'calls', calls })
+      tell({ type: 'report', calls, nowMs: Date.now() })
       calls = {}
       return
     default:
@@ -85,15 +91,18 @@ function dieIfDue(call: string, when: Kill['when'], foundNothing = false): void 
 async function run(role: Role, env: Readonly<Record<string, string>>): Promise<void> {
   Object.assign(process.env, env)
   const config = loadConfig(process.env)
+  // That of dead letters has no setting, and a kill would hold them for half a minute.
+  const { visibilityTimeoutS } = config
+  for (const queue of [TOPOLOGY.analysisQueue, TOPOLOGY.resultQueue]) Object.assign(queue, { visibilityTimeoutS })
   const logger = createLogger(config.logLevel, { role })
-  const places = {
-    database: { url: config.databaseUrl ?? '', poolSize: config.databasePool, log: logger },
+  const placesOf = (release: AbortSignal) => ({
+    database: { url: config.databaseUrl ?? '', poolSize: config.databasePool, release, log: logger },
     redisUrl: config.redisUrl ?? '',
     awsEndpointUrl: config.awsEndpointUrl,
-  }
+  })
   await runProcess(
     async (runtime) => {
-      const resources = openResources(config, places, logger)
+      const resources = openResources(config, placesOf(runtime.release), logger)
       const spoil = SABOTAGES[process.env.CHAOS_SABOTAGE ?? ''] ?? ((ports) => ports)
       const ports = watchCalls(spoil(resources.ports), {
         before(call) {

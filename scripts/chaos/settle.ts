@@ -65,3 +65,26 @@ export async function sweepNow({ ports }: World): Promise<void> {
   })
   await sweepObjects(swept, { intervalS: 0, graceS: 0 })
 }
+
+const STATUS_WITHIN_MS = 60_000
+
+/** Resolves when so many of the owner's jobs are in one of these statuses; throws when that does not come. */
+export async function untilStatus(
+  { database }: World,
+  owner: string,
+  statuses: readonly string[],
+  count: number,
+  jobId?: string,
+): Promise<void> {
+  const startedAt = performance.now()
+  while (performance.now() - startedAt < STATUS_WITHIN_MS) {
+    const { rows } = await database.query<{ found: number }>(
+      `select count(*)::int as found from jobs
+       where owner = $1 and status = any($2) and ($3::uuid is null or job_id = $3)`,
+      [owner, statuses, jobId ?? null],
+    )
+    if ((rows[0]?.found ?? 0) >= count) return
+    await delay(POLL_MS)
+  }
+  throw new Error(`never were ${count} jobs ${statuses.join(' or ')}`)
+}

@@ -23,6 +23,7 @@ export function runStorm(world: World, { seconds, uploadsPerS }: Storm, seed: nu
     const startedAt = performance.now()
     let kills = 0
     let lastKillAt = startedAt
+    const killedBefore = killed(world)
     for (let sent = 0; sent < seconds * uploadsPerS; sent++) {
       const now = performance.now() - startedAt
       if (now >= (kills + 1) * KILL_EVERY_MS) {
@@ -34,6 +35,12 @@ export function runStorm(world: World, { seconds, uploadsPerS }: Storm, seed: nu
       await delay(Math.max(0, ((sent + 1) * 1000) / uploadsPerS - now))
     }
     await Promise.all(uploads)
-    return { within: { sinceMs: lastKillAt, ms: AFTERWARDS_MS } }
+    const landed = killed(world) - killedBefore
+    const faults = landed === kills ? [] : [`of ${kills} kills ${landed} ended a process`]
+    return { faults, within: { sinceMs: lastKillAt, ms: AFTERWARDS_MS } }
   })
+}
+
+function killed({ crew, roles }: World): number {
+  return roles.reduce((sum, role) => sum + crew.kills(role), 0)
 }

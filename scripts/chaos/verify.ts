@@ -1,6 +1,8 @@
 /** What must be true once all has settled. Each fault is a sentence; none is what the drill wants. */
-import type { Load, SentJob } from './load.ts'
+import { faultsOfLetters, takeLetters } from './letters.ts'
+import type { Load } from './load.ts'
 import { faultsOfStream } from './stream.ts'
+import type { SentJob } from './uploads.ts'
 import type { World } from './world.ts'
 
 interface Row {
@@ -19,7 +21,7 @@ interface Row {
 const PAGE = 500
 
 /** All jobs of the owner: those that were accepted, and those whose client never heard of them. */
-export async function verify(world: World, owner: string, load: Pick<Load, 'jobs'>): Promise<string[]> {
+export async function verify(world: World, owner: string, load: Pick<Load, 'jobs' | 'letters'>): Promise<string[]> {
   const rows = await readRows(world, owner)
   const faults: string[] = []
   for (const row of rows.values()) faults.push(...faultsOfRow(row))
@@ -28,6 +30,7 @@ export async function verify(world: World, owner: string, load: Pick<Load, 'jobs
     ...faults,
     ...(await faultsOfObjects(world, owner, [...rows.values()])),
     ...(await faultsOfKeys(world, owner)),
+    ...faultsOfLetters(load.letters, await takeLetters(world.database)),
   ]
 }
 
@@ -61,9 +64,9 @@ function faultsOfJob(world: World, sent: SentJob, row: Row | undefined): string[
   return faults
 }
 
-function faultsOfCallbacks({ receiver }: World, { jobId }: SentJob, { status }: Row): string[] {
+function faultsOfCallbacks({ receiver }: World, { jobId, leastCallbacks = 1 }: SentJob, { status }: Row): string[] {
   const told = receiver.told(jobId)
-  if (told.length === 0) return ['its callback was never sent']
+  if (told.length < leastCallbacks) return [`its callback came ${told.length} times`]
   const ids = new Set(told.map(({ deliveryId }) => deliveryId))
   const faults = ids.size === 1 ? [] : [`its callback came under ${ids.size} ids`]
   return told.every(({ event }) => event === status) ? faults : [...faults, 'its callback says another end']

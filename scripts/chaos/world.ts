@@ -22,6 +22,8 @@ export interface World {
   /** Of the API, whichever process it is. */
   readonly url: string
   readonly roles: readonly Role[]
+  /** Of an operator. */
+  readonly adminKey: string
   /** An owner of its own, and their key. */
   newOwner(): Promise<{ readonly owner: string; readonly key: string }>
   close(): Promise<void>
@@ -34,11 +36,12 @@ const TIMINGS = {
   RECONCILE_INTERVAL_S: '0.2',
   SWEEP_INTERVAL_S: '0.5',
   UPLOAD_TIMEOUT_S: '5',
-  DIRECT_UPLOAD_TIMEOUT_S: '10',
+  DIRECT_UPLOAD_TIMEOUT_S: '6',
   JOB_LOCK_S: '2',
   VISIBILITY_TIMEOUT_S: '3',
   STOP_TIMEOUT_S: '3',
 }
+const ADMIN_KEY = 'drill-bootstrap-key'
 const SETTINGS = { CALLBACK_ALLOW_LOOPBACK: 'true', MAX_UPLOADS_PER_OWNER: '0', RATE_LIMIT_REQUESTS_PER_S: '0' }
 
 /** Resolves to a sentence when the machine lacks what it needs. */
@@ -57,7 +60,7 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
     DATABASE_URL: stores.databaseUrl,
     REDIS_URL: stores.redisUrl,
     AWS_ENDPOINT_URL: stores.awsUrl,
-    BOOTSTRAP_API_KEYS: 'drill=drill-bootstrap-key',
+    BOOTSTRAP_API_KEYS: `drill=${ADMIN_KEY}:admin`,
     CHAOS_SABOTAGE: options.sabotage ?? '',
   }
   const receiver = await startReceiver()
@@ -82,6 +85,7 @@ export async function openWorld(options: { readonly sabotage?: string } = {}): P
   const opened = cleanUp.move()
   return {
     ...{ stores, crew, receiver, ports, database, roles },
+    adminKey: ADMIN_KEY,
     url: `http://127.0.0.1:${port}`,
     async newOwner() {
       owners += 1

@@ -1,16 +1,16 @@
 /** This machine: ffmpeg with its decoders, and room on the disks that are written to. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { neededDecoders } from '../../src/media/ffmpeg-arguments.ts'
 import { findFfmpeg } from '../../src/media/ffmpeg-tools.ts'
 import { checkSpool } from '../../src/media/spool.ts'
+import { freeBytesOf, LEAST_FREE_BYTES as LEAST_FOR_DATA_BYTES } from '../../src/storage/disk-room.ts'
 import { ANSWER_TIMEOUT_MS, type Check, type Finding, fault, info, ok, warning } from './check.ts'
 
 const run = promisify(execFile)
-const INSTALL = 'install ffmpeg (with ffprobe) where recordings are analysed, and restart the analysers'
+const INSTALL = 'install ffmpeg (with ffprobe) where recordings are analysed, '
 
 export function checkFfmpeg(path: string): Check {
   return {
@@ -46,15 +46,18 @@ export interface DiskRules {
   readonly tmpDir: string
   /** Below this a folder counts as nearly full. */
   readonly leastFreeBytes?: number
+  /** Free bytes of a folder's disk. Default: what the machine says. */
+  readonly freeBytes?: (folder: string) => Promise<number>
 }
 
 const LEAST_FREE_BYTES = 1024 ** 3
 
-export function checkDisks({ dataDir, tmpDir, leastFreeBytes = LEAST_FREE_BYTES }: DiskRules): Check {
+export function checkDisks(rules: DiskRules): Check {
+  const { dataDir, tmpDir } = rules
   return {
     name: 'disk',
     async run() {
-      const found = [await checkRoom('the folder of temporary files', tmpDir, leastFreeBytes)]
+      const found = [await checkRoom('the folder of temporary files', tmpDir, rules)]
       try {
         await checkSpool(tmpDir)
       } catch (error) {
@@ -64,16 +67,19 @@ export function checkDisks({ dataDir, tmpDir, leastFreeBytes = LEAST_FREE_BYTES 
         )
       }
       // Of the embedded stores alone; a role for production has none.
-      if (existsSync(dataDir)) found.push(await checkRoom('DATA_DIR', dataDir, leastFreeBytes))
+      if (existsSync(dataDir)) found.push(await checkRoom('DATA_DIR', dataDir, rules, LEAST_FOR_DATA_BYTES))
       return found
     },
     mendOf: () => 'mend DATA_DIR and TMPDIR',
   }
 }
 
-async function checkRoom(name: string, folder: string, leastFreeBytes: number): Promise<Finding> {
-  const { bavail, bsize } = await statfs(existsSync(folder) ? folder : dirname(resolve(folder)))
-  const freeBytes = bavail * bsize
-  const seen = `${name} (${folder}) has ${(freeBytes / 1024 ** 3).toFixed(1)} GiB free`
-  return freeBytes < leastFreeBytes ? warning(seen, 'free some space') : ok(seen)
+/** Below `neededBytes` nothing works there. */
+async function checkRoom(name: string, folder: string, rules: DiskRules, neededBytes = 0): Promise<Finding> {
+  const { leastFreeBytes = LEAST_FREE_BYTES, freeBytes = freeBytesOf } = rules
+  const free = await freeBytes(existsSync(folder) ? folder : dirname(resolve(folder)))
+  const seen = `${name} (${folder}) has ${(free / 1024 ** 3).toFixed(1)} GiB free`
+  if (free < neededBytes)
+    return fault(`${seen}: the embedded database takes nothing`, `free at least ${neededBytes / 1024 ** 2} MiB there`)
+  return free < leastFreeBytes ? warning(seen, 'free some space') : ok(seen)
 }

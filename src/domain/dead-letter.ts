@@ -29,8 +29,9 @@ const MAX_ATTEMPT = 2 ** 31 - 1
 export function readLetterRef(body: string): LetterRef {
   const value = parseObject(body)
   if (value === undefined) return NOTHING
-  const { version, job_id: jobId, attempt, owner } = value
-  const isJobId = typeof jobId === 'string' && isUuid(jobId)
+  const { version, job_id: named, attempt, owner } = value
+  const jobId = typeof named === 'string' ? named.toLowerCase() : ''
+  const isJobId = isUuid(jobId)
   const isAttempt = Number.isInteger(attempt) && Number(attempt) >= 0 && Number(attempt) <= MAX_ATTEMPT
   return {
     jobId: isJobId ? jobId : null,

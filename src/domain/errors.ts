@@ -44,6 +44,7 @@ export const ERRORS = {
   'issuer-unavailable': { status: 503, title: 'The identity provider cannot be reached', retry: 'later' },
   'rate-limited': { status: 429, title: 'There is a limit on how much may be sent', retry: 'later' },
   'too-many-uploads': { status: 429, title: 'Too many uploads at once', retry: 'later' },
+  'too-many-streams': { status: 429, title: 'Too many event streams at once', retry: 'never' },
   'too-many-jobs': { status: 429, title: 'Too many unfinished jobs', retry: 'later' },
   'database-unavailable': { status: 503, title: 'The database cannot be reached', retry: 'later' },
   'storage-unavailable': { status: 503, title: 'The object store cannot be reached', retry: 'later' },
@@ -72,13 +73,20 @@ export class AppError extends Error {
   readonly detail: string
   /** Whole seconds after which the same may succeed, where that is known. */
   readonly retryAfterS: number | undefined
+  /** True for a final error that ends this attempt, but not one that begins once somebody has mended the cause. */
+  readonly retryable: boolean
 
-  constructor(code: ErrorCode, detail: string, options?: { cause?: unknown; retryAfterS?: number }) {
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options?: { cause?: unknown; retryAfterS?: number; retryable?: boolean },
+  ) {
     super(`${code}: ${detail}`, options)
     this.name = 'AppError'
     this.code = code
     this.detail = detail
     this.retryAfterS = options?.retryAfterS
+    this.retryable = options?.retryable ?? false
   }
 
   get retry(): 'never' | 'later' {

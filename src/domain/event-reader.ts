@@ -1,8 +1,9 @@
 /**
- * What one reader of one job has been sent, and what it is to be sent next. Entries pass in the order of the log;
- * a job's steps by attempt, rank and progress, each at most once.
+ * What one reader has been sent, and what it is to be sent next: of one job until that ends, or of an owner's jobs for
+ * as long as it reads. Entries pass in the order of the log; a job's steps by attempt, rank and progress, each at most
+ * once.
  */
-import { formatCursor, type LogPosition } from './cursor.ts'
+import { type Cursor, formatCursor, type LogPosition } from './cursor.ts'
 import { isTerminal, type Job, type JobStatus, rankOf } from './job.ts'
 import { eventNameOf, type ProgressEvent, toProgressEvent } from './progress-event.ts'
 
@@ -12,18 +13,48 @@ export interface Frame {
   readonly data: string
 }
 
+/** A frame to send, and the job of which it is but a newer percentage: only such a one may give way to the next. */
+export interface Told {
+  readonly frame: Frame
+  readonly percentageOf?: string
+}
+
+/** One job, or those of an owner: all, or these. */
+export type Scope = { readonly jobId: string } | { readonly jobIds: ReadonlySet<string> | undefined }
+
 export interface Reader {
-  readonly jobId: string
+  readonly scope: Scope
   /** The last position passed; undefined before the first. */
   position: LogPosition | undefined
-  seen: { attempt: number; rank: number; progress: number }
-  /** True once the terminal event or snapshot was made. */
+  /** The last step of each job that has not ended. */
+  readonly seen: Map<string, Seen>
+  /** The attempts of the jobs that ended last: a log that begins afresh may tell of such an end again. */
+  readonly ended: Map<string, number>
+  /** True once the terminal event or snapshot of the one job was made. */
   finished: boolean
 }
 
-export function createReader(jobId: string, start: LogPosition | undefined): Reader {
+interface Seen {
+  readonly attempt: number
+  readonly rank: number
+  readonly progress: number
+}
+
+interface Step {
+  readonly jobId: string
+  readonly attempt: number
+  readonly status: JobStatus
+  readonly progress: number
+}
+
+/** An owner with more jobs that ended since its log was lost is told of the oldest again. */
+const ENDS_KEPT = 200
+
+type Entry = LogPosition & { readonly event: Omit<ProgressEvent, 'owner'> }
+
+export function createReader(scope: Scope, start: LogPosition | undefined): Reader {
   const position = start && { epoch: start.epoch, seq: start.seq }
-  return { jobId, position, seen: { attempt: -1, rank: -1, progress: -1 }, finished: false }
+  return { scope, position, seen: new Map(), ended: new Map(), finished: false }
 }
 
 /** Where an entry stands to a reader: `next` in line, `old` (passed already), or `ahead` (something was missed). */
@@ -33,50 +64,81 @@ export function standingOf({ position }: Reader, entry: LogPosition): 'next' | '
   return entry.seq === position.seq + 1 ? 'next' : 'ahead'
 }
 
-/** Moves the reader past an entry; the frame to send, if the entry is a step of its job that it has not seen. */
-export function passEntry(
-  reader: Reader,
-  entry: LogPosition & { event: Omit<ProgressEvent, 'owner'> },
-): Frame | undefined {
-  const { epoch, seq, event } = entry
-  reader.position = { epoch, seq }
-  if (event.jobId !== reader.jobId || reader.finished || !isAhead(reader, event)) return undefined
+/** Moves the reader past an entry; what to send, if the entry is a step of a job it reads that it has not seen. */
+export function passEntry(reader: Reader, entry: Entry): Told | undefined {
+  const { event } = entry
+  reader.position = { epoch: entry.epoch, seq: entry.seq }
+  if (reader.finished || !isWanted(reader.scope, event.jobId)) return undefined
+  const seen = reader.seen.get(event.jobId)
+  if (!isAhead(reader, event)) return undefined
   take(reader, event)
-  return { event: eventNameOf(event.status), id: idOf(reader), data: event.data }
+  const frame = frameOf(entry)
+  const isStatus = seen?.attempt !== event.attempt || seen.rank !== rankOf(event.status)
+  return isStatus ? { frame } : { frame, percentageOf: event.jobId }
 }
 
-/** The frame of the row as it is, read after the log was at `head`; none when the reader has seen as much. */
-export function passSnapshot(reader: Reader, row: Job, head: LogPosition): Frame | undefined {
+/**
+ * The frames of rows as they are, read after the log was at `head`, without those of which the reader has seen as much.
+ * Only the last carries an id: whoever leaves in between begins anew.
+ */
+export function passSnapshots(reader: Reader, rows: readonly Job[], head: LogPosition): Frame[] {
   reader.position = head
-  if (reader.finished || !isAhead(reader, row)) return undefined
-  take(reader, row)
-  return { event: 'snapshot', id: idOf(reader), data: toProgressEvent(row).data }
+  const news = reader.finished ? [] : rows.filter((row) => isAhead(reader, row))
+  for (const row of news) take(reader, row)
+  return news.map((row, index) => {
+    const { data } = toProgressEvent(row)
+    return { event: 'snapshot', ...(index === news.length - 1 ? { id: idOf(head, row) } : {}), data }
+  })
 }
 
 /** The frame that says something is lost; after it the percentage, never the rank, may be lower. */
 export function passGap(reader: Reader, at: Date): Frame {
-  reader.seen = { ...reader.seen, progress: -1 }
+  for (const [jobId, seen] of reader.seen) reader.seen.set(jobId, { ...seen, progress: -1 })
   return { event: 'gap', data: JSON.stringify({ at: at.toISOString() }) }
 }
 
-interface Step {
-  readonly attempt: number
-  readonly status: JobStatus
-  readonly progress: number
+/** The jobs whose end the reader waits for, as far as it has heard of them. */
+export function openJobsOf({ scope, seen, finished }: Reader): string[] {
+  if ('jobId' in scope) return finished ? [] : [scope.jobId]
+  return [...seen.keys()]
 }
 
-function take(reader: Reader, step: Step): void {
-  reader.seen = { attempt: step.attempt, rank: rankOf(step.status), progress: step.progress }
-  reader.finished = isTerminal(step.status)
+const frames = new WeakMap<Entry, Frame>()
+
+/** The same for every reader, and made once for all who hear of the entry. */
+function frameOf(entry: Entry): Frame {
+  const known = frames.get(entry)
+  if (known !== undefined) return known
+  const { event } = entry
+  const frame = { event: eventNameOf(event.status), id: idOf(entry, event), data: event.data }
+  frames.set(entry, frame)
+  return frame
 }
 
-function isAhead({ seen }: Reader, step: Step): boolean {
-  if (step.attempt !== seen.attempt) return step.attempt > seen.attempt
+function idOf({ epoch, seq }: LogPosition, { jobId, attempt, status }: Step): string {
+  const cursor: Cursor = { epoch, seq }
+  return formatCursor(isTerminal(status) ? { ...cursor, end: { jobId, attempt } } : cursor)
+}
+
+function isWanted(scope: Scope, jobId: string): boolean {
+  return 'jobId' in scope ? scope.jobId === jobId : (scope.jobIds?.has(jobId) ?? true)
+}
+
+function take(reader: Reader, { jobId, attempt, status, progress }: Step): void {
+  const { seen, ended } = reader
+  if (!isTerminal(status)) return void seen.set(jobId, { attempt, rank: rankOf(status), progress })
+  seen.delete(jobId)
+  ended.delete(jobId)
+  ended.set(jobId, attempt)
+  const [oldest] = ended.keys()
+  if (oldest !== undefined && ended.size > ENDS_KEPT) ended.delete(oldest)
+  if ('jobId' in reader.scope) reader.finished = true
+}
+
+function isAhead({ seen, ended }: Reader, step: Step): boolean {
+  const last = seen.get(step.jobId)
+  if (last === undefined) return step.attempt > (ended.get(step.jobId) ?? Number.NEGATIVE_INFINITY)
+  if (step.attempt !== last.attempt) return step.attempt > last.attempt
   const rank = rankOf(step.status)
-  return rank === seen.rank ? step.progress > seen.progress : rank > seen.rank
-}
-
-function idOf({ position, jobId, seen, finished }: Reader): string {
-  const at = position ?? { epoch: '0', seq: 0 }
-  return formatCursor(finished ? { ...at, end: { jobId, attempt: seen.attempt } } : at)
+  return rank === last.rank ? step.progress > last.progress : rank > last.rank
 }

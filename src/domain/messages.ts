@@ -63,7 +63,7 @@ const answerValidator = Compile(analysisAnswerSchema)
 export function parseAnalysisRequest(body: string): AnalysisRequest {
   const value = parseJson(body)
   if (!requestValidator.Check(value)) throw invalid(requestValidator.Errors(value))
-  return value
+  return withOwnId(value)
 }
 
 /** Reads an answer off the queue; throws `message-invalid` for anything else. */
@@ -73,7 +73,12 @@ export function parseAnalysisAnswer(body: string): AnalysisAnswer {
   if (value.type === 'completed' && (value.result === undefined) === (value.result_s3_url === undefined)) {
     throw new AppError('message-invalid', 'A completed answer carries either result or result_s3_url')
   }
-  return value
+  return withOwnId(value)
+}
+
+/** The text of a UUID may be of either case (RFC 9562 §4); rows and keys have it in lower case. */
+function withOwnId<T extends { readonly job_id: string }>(message: T): T {
+  return { ...message, job_id: message.job_id.toLowerCase() }
 }
 
 /** Writes a `completed` answer around a result that is already JSON, without parsing it again. */

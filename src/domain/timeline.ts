@@ -24,6 +24,7 @@ const OUTCOMES = {
     stopped: 'The analysis was stopped',
     repeat: 'The order came again, with nothing left to do',
     failed: 'The analysis broke off; SQS brings the order again',
+    renewed: 'Something that the analysis needs was away; the order was sent anew',
   },
   answer: { sent: 'The answer was sent to the results queue' },
   record: {
@@ -35,7 +36,7 @@ const OUTCOMES = {
   },
   reconcile: {
     'added-again': 'The reconciler found it waiting and handed it over again',
-    'sent-again': 'The reconciler found the queues empty and sent the order again',
+    'sent-again': 'The reconciler held the order for lost and sent it again',
     ended: 'The reconciler ended the job',
   },
   'dead-letter': {

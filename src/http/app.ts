@@ -30,7 +30,7 @@ import { tokenRoutes } from './routes/tokens.ts'
 import { formatSchemaErrors } from './schema-errors.ts'
 import { registerSecurityHeaders, SECURITY_HEADERS } from './security-headers.ts'
 import { DEFAULT_SERVER_LIMITS, guardServer, serverOptionsOf } from './server-limits.ts'
-import { createStreamRegistry } from './sse.ts'
+import { createStreamRegistry, HEARTBEAT_MS, type StreamRegistry } from './stream-registry.ts'
 
 /** Beyond an upload's own time: then whatever has not arrived of a request is given up, and its socket closed. */
 const REQUEST_GRACE_S = 30
@@ -39,15 +39,15 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,100}$/
 /** The HTTP API: not listening yet. Closing it ends every event stream first. */
 export async function createApp(options: AppOptions): Promise<App> {
   const app = createServer(options.logger, options.limits.uploadTimeoutS + REQUEST_GRACE_S, options.server)
-  const streams = createStreamRegistry((jobIds) => void refreshJobs(options.ports, jobIds))
-  app.addHook('preClose', async () => streams.endAll())
-  app.addHook('onClose', async () => streams.close())
+  const streams = openStreams(app, options)
   registerCors(app, options.corsOrigins ?? [])
   await registerOpenapi(app)
   const auth = await registerAuth(app, options.ports, options.auth)
   registerLimits(app, options.ports)
   healthRoutes(app, options)
-  const deps = { ...options, streams, auth }
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort())
+  const deps = { ...options, streams, auth, closing: closing.signal }
   await app.register(jobRoutes, deps)
   await app.register(resultRoutes, deps)
   await app.register(directUploadRoutes, deps)
@@ -64,6 +64,26 @@ export async function createApp(options: AppOptions): Promise<App> {
   await app.register(sessionRoutes, deps)
   await app.register(descriptionRoutes)
   return app
+}
+
+function openStreams(app: App, { ports, streamLimits = {} }: AppOptions): StreamRegistry {
+  const streams = createStreamRegistry(streamLimits)
+  let refreshing: Promise<void> | undefined
+  const refresh = (): void => {
+    if (streams.size === 0) return
+    refreshing ??= refreshJobs(ports, streams.followed()).finally(() => {
+      refreshing = undefined
+    })
+  }
+  const timer = setInterval(refresh, streamLimits.heartbeatMs ?? HEARTBEAT_MS)
+  timer.unref()
+  app.addHook('preClose', async () => streams.endAll())
+  app.addHook('onClose', async () => {
+    clearInterval(timer)
+    streams.close()
+    await refreshing
+  })
+  return streams
 }
 
 /** What a worker answers about itself, and nothing else. */

@@ -34,7 +34,7 @@ const ABOUT = `How an analysis server in any language takes part: it receives or
 - Bodies are JSON in UTF-8 of at most ${MAX_MESSAGE_BYTES} bytes; unknown fields are ignored.
 - Queues deliver at least once and in no order. \`job_id\` and \`attempt\` are the idempotency key; an answer echoes both.
 - An order is deleted after its terminal answer was sent, never before. Who wants it again does not delete it; who needs longer than the visibility timeout extends it.
-- Poison is a body that is not JSON or not of these shapes, an unknown \`version\`, and a \`result_s3_url\` outside \`results/<owner>/<job_id>/\` of our bucket. It is not applied, and goes to the dead-letter queue.`
+- Poison is a body that is not JSON or not of these shapes, an unknown \`version\`, and a \`result_s3_url\` outside \`results/<owner>/<job_id>/\` of our bucket, or where there is no object. It is not applied, and goes to the dead-letter queue.`
 
 /** The document of `/asyncapi.json`. */
 export function describeQueues(): object {

@@ -6,7 +6,7 @@ import { fastifyCookie } from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { hashKey, type Role } from '../domain/api-key.ts'
 import { AppError } from '../domain/errors.ts'
-import type { ApiKey, Ports } from '../ports.ts'
+import type { ApiKey, Log, Ports } from '../ports.ts'
 import { type AccessTokenOptions, createAccessTokens, looksLikeJwt } from './access-tokens.ts'
 import { createKeyCache, type KeyCache } from './key-cache.ts'
 import { assertSameSite } from './same-site.ts'
@@ -66,12 +66,12 @@ export function authExpiry(request: FastifyRequest): Date | null {
  * For answers that go on: false as soon as a new request like this one would be refused, a revocation at most 5 s ago
  * excepted. True while the database is away: an outage revokes nothing.
  */
-export async function stillValid(request: FastifyRequest): Promise<boolean> {
+export async function stillValid(identity: Identity, log: Log): Promise<boolean> {
   try {
-    return await identityOf(request).isLive()
+    return await identity.isLive()
   } catch (error) {
     if (!(error instanceof AppError && error.retry === 'later')) throw error
-    request.log.debug({ err: error }, 'key cannot be looked up now')
+    log.debug({ err: error }, 'key cannot be looked up now')
     return true
   }
 }

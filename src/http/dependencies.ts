@@ -9,7 +9,7 @@ import type { TellRules } from '../services/tell-timeline.ts'
 import type { Auth, AuthOptions } from './auth.ts'
 import type { HealthDependencies } from './routes/health.ts'
 import type { ServerLimits } from './server-limits.ts'
-import type { StreamRegistry } from './sse.ts'
+import type { StreamLimits, StreamRegistry } from './stream-registry.ts'
 import type { Patience } from './upload-body.ts'
 
 export type App = FastifyInstance<
@@ -29,6 +29,8 @@ export interface AppOptions extends HealthDependencies {
   readonly rules: TellRules
   /** Default: those of `server-limits.ts`. */
   readonly server?: ServerLimits
+  /** Default: those of `stream-registry.ts`. */
+  readonly streamLimits?: StreamLimits
   /** Of one owner; 0 or nothing is no limit. */
   readonly maxUnfinishedJobs?: number
   /** Seconds a recording may take that goes straight to S3 (default 3600). */
@@ -42,4 +44,6 @@ export interface AppOptions extends HealthDependencies {
 export interface AppDependencies extends Omit<AppOptions, 'auth'> {
   readonly auth: Auth
   readonly streams: StreamRegistry
+  /** Aborts when the server closes: whoever waits is answered. */
+  readonly closing: AbortSignal
 }

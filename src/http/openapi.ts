@@ -7,6 +7,7 @@ import { ERRORS, type ErrorCode } from '../domain/errors.ts'
 import type { App } from './dependencies.ts'
 import { COMPONENTS, HEADERS } from './descriptions/components.ts'
 import { LETTER_OPERATIONS } from './descriptions/dead-letter-operations.ts'
+import { EVENT_OPERATIONS } from './descriptions/event-operations.ts'
 import { ANSWER_EXAMPLES, BODY_EXAMPLES } from './descriptions/examples.ts'
 import { JOB_OPERATIONS } from './descriptions/job-operations.ts'
 import { type Operation, TAGS } from './descriptions/operation.ts'
@@ -15,6 +16,7 @@ import { UPLOAD_OPERATIONS } from './descriptions/upload-operations.ts'
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...JOB_OPERATIONS,
+  ...EVENT_OPERATIONS,
   ...UPLOAD_OPERATIONS,
   ...OTHER_OPERATIONS,
   ...LETTER_OPERATIONS,

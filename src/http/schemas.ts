@@ -30,6 +30,23 @@ export const eventsQuerySchema = Type.Object({
   lastEventId: Type.Optional(Type.String()),
 })
 
+export const waitQuerySchema = Type.Object({
+  wait_s: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 25, description: 'Answers when the job changes, or after so many seconds.' }),
+  ),
+  after: Type.Optional(
+    Type.String({ description: 'An `event_cursor`: a change after it counts. Without it, one from now on.' }),
+  ),
+})
+export const ownerEventsQuerySchema = Type.Object({
+  ...eventsQuerySchema.properties,
+  job_id: Type.Optional(
+    Type.Union([Type.String({ format: 'uuid' }), Type.Array(Type.String({ format: 'uuid' }), { maxItems: 100 })], {
+      description: 'Only this job; repeat it for more.',
+    }),
+  ),
+})
+
 export const jobSchema = Type.Object({
   job_id: Type.String(),
   token_id: nullable(Type.String()),

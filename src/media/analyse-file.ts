@@ -4,11 +4,14 @@ import type { CreateRealFft } from '../analysis/fft.ts'
 import type { PitchOptions } from '../analysis/pitch.ts'
 import type { Analysis } from '../domain/result.ts'
 import { decodeFile } from './decode.ts'
+import type { FfmpegTools } from './ffmpeg-tools.ts'
 
 export interface AnalyseFileOptions {
   readonly createFft: CreateRealFft
   readonly mode: PitchOptions['mode']
   readonly maxDurationS: number
+  /** As `decodeFile` takes them. */
+  readonly ffmpeg: FfmpegTools | null
   readonly onProgress?: (share: number, message: string) => void
   /** Called from time to time; throws to stop the work. */
   readonly checkAborted?: () => void
@@ -17,18 +20,19 @@ export interface AnalyseFileOptions {
 /** Decoding's share of the whole, about. */
 const DECODE_SHARE = 0.2
 
-/** @throws AppError `codec-unsupported`, `recording-undecodable`, `recording-too-long`; Node's error when there is no file */
+/** @throws what `decodeFile` throws */
 export async function analyseFile(path: string, options: AnalyseFileOptions): Promise<Analysis> {
-  const { createFft, mode, maxDurationS, onProgress = () => {}, checkAborted = () => {} } = options
-  const recording = await decodeFile(path, {
+  const { createFft, mode, maxDurationS, ffmpeg, onProgress = () => {}, checkAborted = () => {} } = options
+  const decoding = {
     maxDurationS,
     highestRateHz: HIGHEST_RATE_HZ[mode],
     createFft,
-    checkpoint(share) {
+    checkpoint(share: number) {
       checkAborted()
       onProgress(share * DECODE_SHARE, 'Decoding the recording')
     },
-  })
+  }
+  const recording = await decodeFile(path, decoding, ffmpeg)
   return analyse(recording, {
     createFft,
     pitch: { mode },

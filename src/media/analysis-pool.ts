@@ -7,6 +7,7 @@
  * - the incoming stream fails, stalls or cannot be written    → its own error, or `storage-unavailable`
  * - the caller's signal aborts, at any step                   → the signal's reason
  * - no thread began, or a thread died                         → `analysis-failed`, try later
+ * - ffmpeg was there and cannot be started any more           → `not-ready`, try later
  * - the thread did not end in time                            → `analysis-timeout`, final
  * - the recording cannot be read                              → the thread's own error, final
  *
@@ -20,6 +21,7 @@ import type { PitchOptions } from '../analysis/pitch.ts'
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { Analyser, AnalysisJob, AnalysisOutcome } from '../ports.ts'
 import type { AnalysisAnswer, AnalysisTask, ProgressNote } from './analysis-worker.ts'
+import { createFfmpegWatch } from './ffmpeg-watch.ts'
 import { checkSpool, createSpool, type Spool } from './spool.ts'
 
 export interface AnalysisPoolOptions {
@@ -63,6 +65,7 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
   })
   piscina.on('error', (error: Error) => options.onThreadError?.(error))
   const spool = createSpool(options.tmpDir)
+  const ffmpeg = createFfmpegWatch()
   const closing = new AbortController()
   let held = 0
   let onIdle = () => {}
@@ -79,14 +82,17 @@ export function createAnalysisPool(options: AnalysisPoolOptions): AnalysisPool {
         const audio = job.reference?.audio ?? null
         const name = `${job.jobId}-reference`
         await using spooled = audio && (await spoolRecording(spool, name, audio, signal, options.timeoutMs))
-        const paths = { path: file.path, audioPath: spooled?.path ?? null }
-        return await runInThread(piscina, paths, { ...job, signal }, options)
+        const given = { path: file.path, audioPath: spooled?.path ?? null, ffmpeg: ffmpeg.tools() }
+        return await runInThread(piscina, given, { ...job, signal }, options)
       } finally {
         held--
         if (held === 0) onIdle()
       }
     },
-    check: () => checkSpool(options.tmpDir, options.leastFreeBytes),
+    async check() {
+      await checkSpool(options.tmpDir, options.leastFreeBytes)
+      await ffmpeg.check()
+    },
     async close() {
       closing.abort(new AppError('shutting-down', 'The analyser is stopping.'))
       // The threads end their decoders themselves when they are asked to stop.
@@ -117,7 +123,7 @@ async function spoolRecording(spool: Spool, name: string, bytes: Readable, signa
 
 async function runInThread(
   piscina: Piscina<AnalysisTask, AnalysisAnswer>,
-  { path, audioPath }: { readonly path: string; readonly audioPath: string | null },
+  { path, audioPath, ffmpeg }: Pick<AnalysisTask, 'path' | 'ffmpeg'> & { readonly audioPath: string | null },
   job: AnalysisJob,
   { mode = 'robust', maxDurationS, timeoutMs }: AnalysisPoolOptions,
 ): Promise<AnalysisOutcome> {
@@ -139,6 +145,7 @@ async function runInThread(
       tokenId,
       mode,
       maxDurationS,
+      ffmpeg,
       timeoutMs,
       progress: port2,
       stop: stopper.flag,
@@ -151,7 +158,8 @@ async function runInThread(
       const { ok, ...outcome } = answer
       return outcome
     }
-    throw new AppError(answer.code, answer.detail, { cause: answer.cause })
+    const { code, detail, retryable, cause } = answer
+    throw new AppError(code, detail, { cause, retryable })
   } catch (error) {
     stopper.throwIfStopped()
     throw toAppError(error, 'analysis-failed', 'The analysis thread ended unexpectedly.')

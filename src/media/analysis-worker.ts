@@ -13,6 +13,7 @@ import { type ErrorCode, toAppError } from '../domain/errors.ts'
 import { type Analysis, toResult } from '../domain/result.ts'
 import type { AnalysisOutcome, ReferenceFault } from '../ports.ts'
 import { analyseFile } from './analyse-file.ts'
+import type { FfmpegTools } from './ffmpeg-tools.ts'
 import { loadFft } from './fft.ts'
 import { type ReadReference, readTaskReference, type TaskReference } from './task-reference.ts'
 
@@ -24,6 +25,8 @@ export interface AnalysisTask {
   readonly tokenId: string | null
   readonly mode: PitchOptions['mode']
   readonly maxDurationS: number
+  /** Null where there never were any. */
+  readonly ffmpeg: FfmpegTools | null
   /** For the whole task; the thread gives the reference at most half of it. */
   readonly timeoutMs: number
   /** Takes `ProgressNote`s, the first as soon as the thread begins. */
@@ -39,7 +42,13 @@ export interface ProgressNote {
 
 export type AnalysisAnswer =
   | ({ readonly ok: true } & AnalysisOutcome)
-  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string; readonly cause: string }
+  | {
+      readonly ok: false
+      readonly code: ErrorCode
+      readonly detail: string
+      readonly retryable: boolean
+      readonly cause: string
+    }
 
 const NOTE_INTERVAL_MS = 100
 
@@ -86,8 +95,9 @@ async function answer(task: AnalysisTask, createFft: CreateRealFft): Promise<Ana
     }
     return { ok: true, ...(await analyseAndCompare(task, { createFft, checkAborted }, note)) }
   } catch (error) {
-    const { code, detail, cause, stack } = toAppError(error, 'analysis-failed')
-    return { ok: false, code, detail, cause: cause instanceof Error ? (cause.stack ?? cause.message) : (stack ?? '') }
+    const { code, detail, retryable, cause, stack } = toAppError(error, 'analysis-failed')
+    const why = cause instanceof Error ? (cause.stack ?? cause.message) : (stack ?? '')
+    return { ok: false, code, detail, retryable, cause: why }
   } finally {
     task.progress.close()
   }
@@ -100,7 +110,7 @@ async function analyseAndCompare(
   tools: { readonly createFft: CreateRealFft; readonly checkAborted: () => void },
   note: Note,
 ): Promise<AnalysisOutcome> {
-  const { reference, maxDurationS } = task
+  const { reference, maxDurationS, ffmpeg } = task
   const hasToTrack = reference !== null && 'audioPath' in reference && reference.audioPath !== null
   note(0, hasToTrack ? 'Reading the reference' : 'Decoding the recording')
   const read = await readReference(task, tools, (share) =>
@@ -112,7 +122,7 @@ async function analyseAndCompare(
   const from = hasToTrack ? REFERENCE_SHARE + FIRST_SHARE : 0
   const to = COMPARE_SHARE - (read === undefined ? 0 : FIRST_SHARE)
   const onProgress: Note = (share, message) => note(between(from, to, share), message)
-  const analysis = await analyseFile(task.path, { ...tools, maxDurationS, mode, onProgress })
+  const analysis = await analyseFile(task.path, { ...tools, maxDurationS, ffmpeg, mode, onProgress })
   if (given) note(COMPARE_SHARE, 'Comparing with the reference')
   const comparison = read && compareWith(read, analysis)
   const result = JSON.stringify(toResult({ ...task, comparison }, analysis))
@@ -126,13 +136,13 @@ async function analyseAndCompare(
 }
 
 async function readReference(
-  { reference, mode, maxDurationS, timeoutMs }: AnalysisTask,
+  { reference, mode, maxDurationS, ffmpeg, timeoutMs }: AnalysisTask,
   tools: { readonly createFft: CreateRealFft; readonly checkAborted: () => void },
   onProgress: (share: number) => void,
 ): Promise<ReadReference | undefined> {
   if (reference === null) return undefined
   if ('fault' in reference) return reference
-  return readTaskReference(reference, { ...tools, mode, maxDurationS, timeoutMs: timeoutMs / 2, onProgress })
+  return readTaskReference(reference, { ...tools, mode, maxDurationS, ffmpeg, timeoutMs: timeoutMs / 2, onProgress })
 }
 
 function compareWith(read: ReadReference, analysis: Analysis): Comparison {

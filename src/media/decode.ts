@@ -17,8 +17,9 @@ const SNIFFED_BYTES = 4096
  * WAV is read by our own reader, all else by ffmpeg where there is one.
  *
  * @param tools null: as if there were none; default: those on PATH
- * @throws AppError `codec-unsupported`, `recording-undecodable`, `recording-too-long`, `analysis-timeout`; Node's error
- *   when there is no file
+ * @throws AppError `codec-unsupported`, `retryable` where only ffmpeg is missing; `recording-undecodable`,
+ *   `recording-too-long`, `analysis-timeout`; `not-ready` when the tools cannot be started; Node's error when there is
+ *   no file
  */
 export async function decodeFile(
   path: string,
@@ -37,8 +38,10 @@ export async function decodeFile(
   } catch (error) {
     // Codings of a WAV file that are not ours may be ffmpeg's.
     const isForeign = error instanceof AppError && error.code === 'codec-unsupported'
-    if (isForeign && tools !== null) return decodeForeign(path, sniffed, options, tools)
-    throw error
+    if (!isForeign) throw error
+    if (tools !== null) return decodeForeign(path, sniffed, options, tools)
+    const detail = `${error.detail} (ffmpeg, which may know it, is missing where recordings are analysed.)`
+    throw new AppError(error.code, detail, { cause: error, retryable: true })
   }
 }
 
@@ -54,6 +57,7 @@ async function decodeForeign(
     throw new AppError(
       'codec-unsupported',
       `The recording is ${name}, and only WAV can be decoded where ffmpeg is missing. Please send WAV, or install ffmpeg (with ffprobe) where recordings are analysed.`,
+      { retryable: demuxer !== undefined },
     )
   }
   return decodeWithFfmpeg(tools, { path: resolve(path), demuxer }, options)

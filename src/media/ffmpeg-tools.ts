@@ -30,12 +30,15 @@ export interface ChildCommand {
 const MOST_DATA_BYTES = 256 * 2 ** 20
 const MOST_OPEN_FILES = 64
 
-const found = new Map<string, FfmpegTools | undefined>()
+const found = new Map<string, FfmpegTools>()
 
-/** Looks on PATH, once per thread of this process; undefined when ffmpeg or its ffprobe is not there. */
+/** Looks on PATH; undefined when ffmpeg or its ffprobe is not there. What was found is kept while it is there. */
 export function findFfmpeg(path: string = process.env.PATH ?? ''): FfmpegTools | undefined {
-  if (!found.has(path)) found.set(path, search(path))
-  return found.get(path)
+  const known = found.get(path)
+  if (known !== undefined && isExecutable(known.ffmpeg) && isExecutable(known.ffprobe)) return known
+  const tools = search(path)
+  if (tools !== undefined) found.set(path, tools)
+  return tools
 }
 
 /** Throws where `findFfmpeg` finds nothing. */

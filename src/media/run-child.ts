@@ -6,7 +6,7 @@
  * - it ends by itself, whatever its exit code           → the answer says how
  * - the handler or the checkpoint throws                → killed, then that error
  * - it does not end in time                             → killed, then `analysis-timeout`
- * - it cannot be started                                → `analysis-failed`, try later
+ * - it cannot be started                                → `not-ready`: an outage of this machine, try later
  * - the thread or process that started it is gone       → the kernel kills it (see ffmpeg-tools.ts)
  *
  * Nothing is answered before the child is gone.
@@ -33,6 +33,8 @@ export interface ChildEnd {
 }
 
 const CHECK_INTERVAL_MS = 50
+/** What the programs that run before it, and the linker, end with where it is not there or cannot be loaded (POSIX). */
+const NOT_STARTED = [126, 127]
 const MOST_COMPLAINT_BYTES = 8192
 /** Nothing of our own environment, which holds credentials. */
 const ENVIRONMENT = { LC_ALL: 'C', AV_LOG_FORCE_NOCOLOR: '1', MALLOC_ARENA_MAX: '1' }
@@ -54,6 +56,7 @@ export async function runChild({ file, args }: ChildCommand, options: RunOptions
   try {
     const { exitCode, signal } = await ended
     killer.throwIfKilled()
+    if (exitCode !== null && NOT_STARTED.includes(exitCode)) throw notStarted(complaints().join('\n'))
     return { exitCode, signal, complaints: complaints() }
   } finally {
     clearInterval(check)
@@ -82,10 +85,14 @@ function createKiller(child: Child) {
 
 function untilEnd(child: Child): Promise<Pick<ChildEnd, 'exitCode' | 'signal'>> {
   return new Promise((resolve, reject) => {
-    child.once('error', (cause) => reject(new AppError('analysis-failed', 'ffmpeg cannot be started.', { cause })))
+    child.once('error', (cause) => reject(notStarted(cause)))
     // After the exit and the end of both outputs.
     child.once('close', (exitCode, signal) => resolve({ exitCode, signal }))
   })
+}
+
+function notStarted(cause: unknown): AppError {
+  return new AppError('not-ready', 'ffmpeg cannot be started.', { cause })
 }
 
 function collectComplaints(stderr: Readable): () => string[] {

@@ -9,6 +9,7 @@ import { parseReference, type Reference } from '../analysis/reference.ts'
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { ReferenceFault } from '../ports.ts'
 import { analyseFile } from './analyse-file.ts'
+import type { FfmpegTools } from './ffmpeg-tools.ts'
 
 /** Bytes of files, and the path of the reference recording where its pitch has to be computed. */
 export interface TaskReference {
@@ -31,6 +32,8 @@ export interface ReadReferenceOptions {
   /** How the learner's recording is tracked, and so the reference's. */
   readonly mode: PitchOptions['mode']
   readonly maxDurationS: number
+  /** As `decodeFile` takes them. */
+  readonly ffmpeg: FfmpegTools | null
   /** For the reference's recording; a longer one counts as a fault of its own, so that the learner's gets its time. */
   readonly timeoutMs: number
   /** Throws to stop the work; what it throws is thrown on. */

@@ -7,6 +7,8 @@ export interface Timeline {
    * room (the database away for long) is dropped and counted. What is of no job that there is leaves no row.
    */
   note(entry: TimelineEntry): void
+  /** For who notes thousands at once: resolves when what was noted is written, or cannot be now. Never throws. */
+  flush(): Promise<void>
   /** The hops of a job, oldest first; of more than 1,000 the newest. Throws `database-unavailable`. */
   read(jobId: string): Promise<TimelineRow[]>
   /** Deletes rows older than this, at most `limit`, and says how many. Throws `database-unavailable`. */

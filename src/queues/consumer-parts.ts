@@ -1,7 +1,7 @@
 /** Parts of a consumer: how much it may hold, when it may receive, and how it bears an outage. */
 import { type Backoff, backoffMs } from '../domain/retry.ts'
 import type { Log } from '../ports.ts'
-import { pause } from './pause.ts'
+import { pause, unlessAborted } from './pause.ts'
 
 export interface Slots {
   /** Takes between 1 and `most` free slots as soon as there are any; 0 when the signal aborts first. */
@@ -47,7 +47,9 @@ export function createGate(probe: (() => Promise<void>) | undefined, signal: Abo
   async function probeUntilOpen(isUp: () => Promise<void>): Promise<void> {
     for (let tries = 1; !signal.aborted; tries += 1) {
       try {
-        await isUp()
+        // A probe that hangs must not keep a stop waiting.
+        await unlessAborted(isUp(), signal)
+        if (signal.aborted) return
         if (tries > 1) log.info({ tries }, 'dependency answers again, receiving')
         return
       } catch (error) {

@@ -14,7 +14,7 @@ import type { Job, Worker } from 'bullmq'
 import { toAppError } from '../domain/errors.ts'
 import type { Log, Room } from '../ports.ts'
 import { createHeldJobs, type HeldJob } from './held-jobs.ts'
-import { endsWithin, pause } from './pause.ts'
+import { endsWithin, pause, unlessAborted } from './pause.ts'
 
 export interface JobGate {
   /** `in`: a job that was fetched may run, and takes a place. `full`: nobody may. `over`: none of its owner may. */
@@ -48,11 +48,13 @@ export function createJobGate({ concurrency, log, room }: JobGateOptions): JobGa
 
   const placesOf = (owner: string): number => Math.floor(answer.placesOf(owner)) - (taken.get(owner) ?? 0)
 
-  async function ask(): Promise<void> {
-    answer = await tryAsk(room, log)
+  async function ask(signal: AbortSignal): Promise<void> {
+    answer = await tryAsk(room, signal, log)
     places = Math.floor(answer.places)
     taken = new Map()
   }
+
+  const call = () => held.call((owner) => Math.min(places, placesOf(owner)))
 
   return {
     enter(owner, job) {
@@ -77,9 +79,9 @@ export function createJobGate({ concurrency, log, room }: JobGateOptions): JobGa
       signal.addEventListener('abort', () => stop.resolve(), { once: true })
       while (!signal.aborted) {
         const askedAt = performance.now()
-        await ask()
+        await ask(signal)
+        if (places > 0) await unlessAborted(call(), signal)
         if (signal.aborted) break
-        if (places > 0) await held.call((owner) => Math.min(places, placesOf(owner)))
         if (places > 0) await open(worker, Math.min(concurrency, places))
         else shut()
         stirred = Promise.withResolvers()
@@ -88,17 +90,16 @@ export function createJobGate({ concurrency, log, room }: JobGateOptions): JobGa
       }
       places = 0
       shut()
-      await endsWithin(
-        held.call(() => Number.POSITIVE_INFINITY),
-        CALL_ALL_MS,
-      )
+      const callAll = held.call(() => Number.POSITIVE_INFINITY)
+      await endsWithin(callAll, CALL_ALL_MS)
     },
   }
 }
 
-async function tryAsk(room: () => Promise<Room>, log: Log): Promise<Room> {
+/** What is asked may hang, and must not keep a stop waiting. */
+async function tryAsk(room: () => Promise<Room>, signal: AbortSignal, log: Log): Promise<Room> {
   try {
-    return await room()
+    return (await unlessAborted(room(), signal)) ?? NO_ROOM
   } catch (error) {
     log.debug({ code: toAppError(error).code, err: error }, 'job worker held back: no room known')
     return NO_ROOM

@@ -73,7 +73,7 @@ export async function consumeJobs(
   }
   release?.addEventListener('abort', releaseAll, { once: true })
   await Promise.all([aborted(signal), gate?.guard(worker, signal)])
-  await closeWorker(worker, held, [connection, ...blocking], log)
+  await closeWorker(worker, { held, release }, [connection, ...blocking], log)
   release?.removeEventListener('abort', releaseAll)
   connection.disconnect()
 }
@@ -132,15 +132,16 @@ function observe(worker: Worker<QueuedJobData>, queue: string, log: Log, connect
   })
 }
 
+/** What is held may take until `release`; then Redis has a moment to take it back. */
 async function closeWorker(
   worker: Worker,
-  held: ReadonlySet<Release>,
+  { held, release }: { held: ReadonlySet<Release>; release: AbortSignal | undefined },
   connections: readonly Redis[],
   log: Log,
 ): Promise<void> {
   const closing = worker.close()
   do if (await endsWithin(closing, CLOSE_GRACE_MS)) return
-  while (held.size > 0)
+  while (held.size > 0 && !release?.aborted)
   log.warn({ queue: worker.name }, 'job worker closed without redis')
   for (const connection of connections) endConnection(connection)
   await endsWithin(closing, CLOSE_GRACE_MS)

@@ -19,6 +19,9 @@ export interface MessageHolderOptions {
   readonly releaseGraceMs?: number
 }
 
+/** After the handlers' grace: how long what they held may take to be deleted or given back. */
+const SETTLE_MS = 1000
+
 export type MessageHandler = (message: ReceivedMessage) => Promise<void>
 
 interface StopSignals {
@@ -42,7 +45,9 @@ export function createMessageHolder(
 ): MessageHolder {
   const { calls, queueUrl, log, visibilityTimeoutS, releaseGraceMs = 2000 } = options
   const { retry = { baseMs: 2000, maxMs: 300_000 } } = options
-  const receipts = createMessageReceipts(calls, queueUrl, log)
+  // What SQS has not taken by then comes back by its timeout, and its repeat is harmless.
+  const over = abortAfter(release, releaseGraceMs + SETTLE_MS)
+  const receipts = createMessageReceipts(calls, queueUrl, log, over.signal)
   const heartbeat = createHeartbeat(receipts, visibilityTimeoutS, log)
   const running = new Map<HeldMessage, Promise<unknown>>()
 
@@ -73,11 +78,8 @@ export function createMessageHolder(
   async function runHeld(held: HeldMessage, body: string, handler: MessageHandler): Promise<unknown> {
     const { messageId, receiveCount } = held
     if (release?.aborted) held.abort(givingBack())
-    const failure = await outcomeOf(
-      handler({ body, messageId, receiveCount, signal: held.signal }),
-      held,
-      releaseGraceMs,
-    )
+    const work = handler({ body, messageId, receiveCount, signal: held.signal })
+    const failure = await outcomeOf(work, held, releaseGraceMs)
     await settle(held, failure)
     return failure
   }
@@ -93,10 +95,27 @@ export function createMessageHolder(
       while (running.size > 0) await Promise.allSettled(running.values())
     },
     close() {
+      over.cancel()
       heartbeat.close()
       release?.removeEventListener('abort', releaseAll)
     },
   }
+}
+
+/** A signal that aborts so long after another, unless that is cancelled. */
+function abortAfter(release: AbortSignal | undefined, ms: number): { signal: AbortSignal; cancel: () => void } {
+  const over = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  const onRelease = () => {
+    timer = setTimeout(() => over.abort(), ms)
+  }
+  if (release?.aborted) onRelease()
+  else release?.addEventListener('abort', onRelease, { once: true })
+  const cancel = () => {
+    clearTimeout(timer)
+    release?.removeEventListener('abort', onRelease)
+  }
+  return { signal: over.signal, cancel }
 }
 
 /** What the handler threw; a handler that goes on after its message is taken away is waited for only so long. */

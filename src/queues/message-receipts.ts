@@ -22,13 +22,20 @@ const LINGER = { lingerMs: 20, enough: 5 }
 const DELETE_TRIES = 5
 const DELETE_BACKOFF = { baseMs: 100, maxMs: 2000 }
 
-export function createMessageReceipts(calls: SqsCalls, queueUrl: string, log: Log): MessageReceipts {
+/** Once `giveUp` aborts nothing is waited for any more, nor tried again. */
+export function createMessageReceipts(
+  calls: SqsCalls,
+  queueUrl: string,
+  log: Log,
+  giveUp?: AbortSignal,
+): MessageReceipts {
+  const bounds = giveUp === undefined ? {} : { signal: giveUp }
   const deleteOne = createBatcher<string, ReceiptOutcome>({
     ...BATCH,
     ...LINGER,
     run: async (receipts) => {
       const Entries = receipts.map((ReceiptHandle, index) => ({ Id: String(index), ReceiptHandle }))
-      const { Failed } = await calls.call('DeleteMessageBatch', { QueueUrl: queueUrl, Entries })
+      const { Failed } = await calls.call('DeleteMessageBatch', { QueueUrl: queueUrl, Entries }, bounds)
       return toOutcomes(receipts, Failed)
     },
   })
@@ -40,7 +47,7 @@ export function createMessageReceipts(calls: SqsCalls, queueUrl: string, log: Lo
         ReceiptHandle: receipt,
         VisibilityTimeout: seconds,
       }))
-      const { Failed } = await calls.call('ChangeMessageVisibilityBatch', { QueueUrl: queueUrl, Entries })
+      const { Failed } = await calls.call('ChangeMessageVisibilityBatch', { QueueUrl: queueUrl, Entries }, bounds)
       return toOutcomes(wishes, Failed)
     },
   })
@@ -51,11 +58,11 @@ export function createMessageReceipts(calls: SqsCalls, queueUrl: string, log: Lo
           await deleteOne(receipt)
           return
         } catch (error) {
-          if (tries === DELETE_TRIES) {
+          if (tries === DELETE_TRIES || giveUp?.aborted) {
             log.warn({ queueUrl, err: error }, 'handled message not deleted, it will come back')
             return
           }
-          await pause(backoffMs(DELETE_BACKOFF, tries, Math.random()))
+          await pause(backoffMs(DELETE_BACKOFF, tries, Math.random()), giveUp)
         }
       }
     },

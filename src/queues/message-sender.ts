@@ -28,7 +28,7 @@ const MAX_BATCH_BYTES = 900_000
 const ENOUGH = 5
 const ATTRIBUTES = { job_type: { DataType: 'String', StringValue: 'audio_analysis' } }
 
-/** The returned function never rejects: it resolves with undefined when sent, else with the reason why not. */
+/** Bodies are JSON. The returned function never rejects: it resolves with undefined when sent, else with the reason why not. */
 export function createMessageSender(
   options: MessageSenderOptions,
 ): (message: OutgoingMessage) => Promise<AppError | undefined> {
@@ -80,12 +80,20 @@ export function createMessageSender(
   })
   return async (message) => {
     try {
-      await send(message)
+      await send({ ...message, body: escapeNoncharacters(message.body) })
       return undefined
     } catch (error) {
       return toAppError(error, 'queue-unavailable')
     }
   }
+}
+
+/**
+ * SQS takes the characters of XML 1.0, which JSON writes raw but for these two:
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
+function escapeNoncharacters(json: string): string {
+  return json.replaceAll('\uFFFE', '\\ufffe').replaceAll('\uFFFF', '\\uffff')
 }
 
 function toBatch(queueUrl: string, messages: readonly OutgoingMessage[], withGroups: boolean): SendMessageBatchRequest {

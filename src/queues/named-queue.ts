@@ -1,8 +1,9 @@
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { AppError } from '../domain/errors.ts'
 import type { MessageQueue } from '../ports.ts'
+import { createOutage } from './consumer-parts.ts'
 import { createMessageQueue, type MessageQueueOptions } from './message-queue.ts'
-import { pause } from './pause.ts'
+import { unlessAborted } from './pause.ts'
 import { findQueueUrl } from './sqs-client.ts'
 
 export interface NamedQueueOptions extends Omit<MessageQueueOptions, 'queueUrl' | 'deadLetterUrl'> {
@@ -15,7 +16,7 @@ export interface NamedQueueOptions extends Omit<MessageQueueOptions, 'queueUrl' 
   readonly url: string | undefined
 }
 
-const LOOK_AGAIN_MS = 1_000
+const LOOK_AGAIN = { baseMs: 500, maxMs: 5_000 }
 
 /** A queue found on first use, so that a process may start before its queues exist; it then looks again. */
 export function createNamedQueue(options: NamedQueueOptions): MessageQueue {
@@ -33,12 +34,12 @@ export function createNamedQueue(options: NamedQueueOptions): MessageQueue {
     depth: async () => (await queue()).depth(),
     consume: async (handler, consumeOptions) => {
       const { signal } = consumeOptions
+      const outage = createOutage({ queue: name }, LOOK_AGAIN, signal, log)
       while (!signal.aborted) {
-        const ready = await queue().catch((error: unknown) => {
-          log.warn({ queue: name, err: error }, 'queue not found yet')
-        })
-        if (ready !== undefined) return ready.consume(handler, consumeOptions)
-        await pause(LOOK_AGAIN_MS, signal)
+        const ready = await unlessAborted(queue(), signal).catch(outage.failed)
+        if (ready === undefined) continue
+        outage.ended()
+        return ready.consume(handler, consumeOptions)
       }
     },
   }

@@ -12,6 +12,19 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
+/** What the work resolves with, or undefined when the signal aborts first. Throws what the work throws by then. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const over = Promise.withResolvers<undefined>()
+  const stop = () => over.resolve(undefined)
+  if (signal.aborted) stop()
+  else signal.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([over.promise, work])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
 /** Waits for the work, but only so long; says whether it ended. Throws what the work throws. */
 export async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
   const late = new AbortController()

@@ -91,7 +91,8 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
         }),
       ),
     forget: (owner, jobIds) => tryWith(() => redis.unlink(...keysOf(prefix, owner).all(jobIds)).then(() => {})),
-    check: () => tryWith(() => redis.ping().then(() => {})),
+    // A Redis that is out of memory, or a replica, answers a PING: only a write tells. It goes by itself.
+    check: () => tryWith(() => redis.set(`${prefix}:check`, '1', 'PX', 1000).then(() => {})),
     async close() {
       subscriber.close()
       redis.disconnect()

@@ -52,8 +52,8 @@ export const ANSWER_TIMEOUT_MS = 10_000
 const CONNECT_MS = 3_000
 const MAX_ATTEMPTS = 2
 const RETRY_MS = 100
-/** Ten messages of 1 MiB in all, escaped. */
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024
+/** Ten messages of 1 MiB each, every byte of them escaped as six, and what comes around them. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024
 /** As the SDK does: AWS refuses signatures that are 5 to 15 minutes off. */
 const SKEW_MS = 240_000
 

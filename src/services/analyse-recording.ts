@@ -4,9 +4,11 @@
  *   row terminal, or of another attempt → published again, acknowledged; when it comes to that during the analysis,
  *     as read at the progress marks, the analysis is stopped
  *   analysed, or not analysable (a final error) → an answer is sent, acknowledged
- *   anything else (a store away, a crash) → thrown: SQS brings the order back
+ *   anything else (a store away, a crash) → thrown: SQS brings the order back; where only an outage is to blame it is
+ *     sent anew before its receives are used up (renew-order.ts)
  */
 import { Readable } from 'node:stream'
+import { TOPOLOGY } from '../../infra/topology.ts'
 import { AppError, isFinal, toAppError } from '../domain/errors.ts'
 import { createUuidV7 } from '../domain/ids.ts'
 import { analysisProgress, isTerminal, type Job } from '../domain/job.ts'
@@ -23,11 +25,12 @@ import type { AnalysisOutcome, Ports, ReceivedMessage } from '../ports.ts'
 import { createJobWatch } from './job-watch.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
 import { keepComputedPitch, readReference } from './read-reference.ts'
+import { renewOrder } from './renew-order.ts'
 import { createThrottle } from './throttle.ts'
 
 type AnalysePorts = Pick<
   Ports,
-  'jobs' | 'objects' | 'resultQueue' | 'progress' | 'timeline' | 'analyser' | 'metrics' | 'log'
+  'jobs' | 'objects' | 'analysisQueue' | 'resultQueue' | 'progress' | 'timeline' | 'analyser' | 'metrics' | 'log'
 >
 
 const PROGRESS_INTERVAL_MS = 200
@@ -39,6 +42,8 @@ export interface AnalyseOptions {
   readonly checkIntervalMs?: number
   /** Beginnings of `s3://` URLs in our bucket that orders may name reference files from; default none. */
   readonly allowedPrefixes?: readonly string[]
+  /** Receives after which the orders' queue gives one up; default the topology's. */
+  readonly maxReceiveCount?: number
 }
 
 export async function analyseRecording(
@@ -53,8 +58,10 @@ export async function analyseRecording(
   try {
     await attend(ports, request, message.signal, { ...options, note })
   } catch (error) {
-    note('failed', toAppError(error).code)
-    throw error
+    const { maxReceiveCount = TOPOLOGY.analysisQueue.maxReceiveCount } = options
+    const isRenewed = await renewOrder(ports, message, { error, groupId: request.owner, maxReceiveCount })
+    note(isRenewed ? 'renewed' : 'failed', toAppError(error).code)
+    if (!isRenewed) throw error
   }
 }
 
@@ -218,12 +225,12 @@ async function storeResult(ports: AnalysePorts, job: Job, bytes: Buffer, signal:
 }
 
 function toFailedAnswer(job: Job, error: unknown): string {
-  const { code, detail } = toAppError(error)
+  const { code, detail, retryable } = toAppError(error)
   return JSON.stringify({
     version: 1,
     type: 'failed',
     job_id: job.jobId,
     attempt: job.attempt,
-    error: { code, detail, retryable: false },
+    error: { code, detail, retryable },
   })
 }

@@ -32,14 +32,21 @@ export async function collectDeadLetters(
   ports: CollectPorts & Pick<Ports, 'analysisDeadQueue' | 'resultDeadQueue'>,
   options: Pick<ConsumeOptions, 'signal' | 'release'>,
 ): Promise<void> {
-  const consuming = { ...options, concurrency: CONCURRENCY, probe: () => ports.jobs.check() }
+  const consuming = { ...options, concurrency: CONCURRENCY }
+  const { jobs, objects } = ports
   await Promise.all([
-    ports.analysisDeadQueue.consume((message) => staying(collectDeadOrder(ports, message)), consuming),
-    ports.resultDeadQueue.consume((message) => staying(collectDeadAnswer(ports, message)), consuming),
+    ports.analysisDeadQueue.consume((message) => staying(collectDeadOrder(ports, message)), {
+      ...consuming,
+      probe: () => jobs.check(),
+    }),
+    ports.resultDeadQueue.consume((message) => staying(collectDeadAnswer(ports, message)), {
+      ...consuming,
+      probe: async () => void (await Promise.all([jobs.check(), objects.check()])),
+    }),
   ])
 }
 
-/** An order to analyse that was received too often. Throws only what can pass. */
+/** An order to analyse that was received too often, by crashes or faults of ours: outages wear none out. Throws only what can pass. */
 export async function collectDeadOrder(ports: CollectPorts, message: Omit<Dead, 'source'>): Promise<void> {
   const dead: Dead = { ...pick(message), source: 'analysis' }
   const job = await findJob(ports, dead)

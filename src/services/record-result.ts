@@ -77,7 +77,10 @@ async function toChange(ports: RecordPorts, answer: Ending): Promise<StatusChang
   return { ...ref, to: 'completed', result, ...(durationS === undefined ? {} : { durationS }) }
 }
 
-/** A result elsewhere than under its own job's prefix is poison: it could show one owner another's data. */
+/**
+ * A result elsewhere than under its own job's prefix is poison: it could show one owner another's data. So is one that is
+ * not there, unless nothing waits for it any more: a repeat may come when retention has taken it.
+ */
 async function toStoredResult(ports: RecordPorts, answer: CompletedAnswer): Promise<StoredResult> {
   if (answer.result_s3_url === undefined) return { json: JSON.stringify(answer.result) }
   const job = await ports.jobs.find(answer.job_id)
@@ -85,6 +88,10 @@ async function toStoredResult(ports: RecordPorts, answer: CompletedAnswer): Prom
   const objectKey = ports.objects.keyOf(answer.result_s3_url)
   if (!objectKey?.startsWith(resultPrefix(job.owner, job.jobId))) {
     throw new AppError('message-invalid', 'result_s3_url lies outside the job’s own place')
+  }
+  const isAwaited = job.attempt === answer.attempt && !isTerminal(job.status)
+  if (isAwaited && (await ports.objects.head(objectKey)) === undefined) {
+    throw new AppError('message-invalid', 'There is no object at result_s3_url')
   }
   return { objectKey }
 }

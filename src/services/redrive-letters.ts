@@ -104,9 +104,16 @@ async function restart(ports: RedrivePorts, { jobId, attempt }: LetterHead, { dr
   const job = jobId === null ? undefined : await ports.jobs.find(jobId)
   if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
   if (attempt !== null && job.attempt > attempt) return job.attempt
-  if (!dryRun) return (await retryJob(ports, job)).attempt
-  await assertCanRetry(ports, job)
-  return job.attempt + 1
+  try {
+    if (!dryRun) return (await retryJob(ports, job)).attempt
+    await assertCanRetry(ports, job)
+    return job.attempt + 1
+  } catch (error) {
+    // Somebody else's redrive or retry of this moment may have begun it, and then nothing is to be refused.
+    const current = await ports.jobs.find(job.jobId)
+    if (current === undefined || current.attempt <= job.attempt) throw error
+    return current.attempt
+  }
 }
 
 async function sendAgain(ports: RedrivePorts, letter: LetterHead, { dryRun }: RedriveOrder): Promise<null> {

@@ -5,9 +5,9 @@
  * to a quarter of an hour or the wait itself.
  */
 import { sql } from 'kysely'
-import type { StalledRules } from '../ports.ts'
+import type { StalledJob, StalledRules } from '../ports.ts'
 import type { Database } from './database.ts'
-import { JOB_COLUMNS, type JobRow } from './job-rows.ts'
+import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
 
 /** Longest time between two hand-outs of one row, unless its wait is longer. */
 export const MAX_CLAIM_DELAY_S = 900
@@ -16,8 +16,8 @@ export const MAX_CLAIM_DELAY_S = 900
  * Hands out rows, the longest waiting first. Rows that another instance is being handed, or that are just moving, are
  * passed over; one that moved meanwhile is asked again as it is now, and no longer waits.
  */
-export async function claimStalledRows(db: Database, rules: StalledRules): Promise<JobRow[]> {
-  const { rows } = await sql<JobRow>`
+export async function claimStalled(db: Database, rules: StalledRules): Promise<StalledJob[]> {
+  const { rows } = await sql<JobRow & { readonly in_status_s: number }>`
     with due as materialized (
       select job_id, case
           when status in ('forwarded', 'analysing') then ${rules.inFlightS}::double precision
@@ -42,7 +42,8 @@ export async function claimStalledRows(db: Database, rules: StalledRules): Promi
         - case when j.status = 'uploading' then 0 else d.wait_s end)
     from due d
     where j.job_id = d.job_id
-    returning ${sql.join(JOB_COLUMNS.map((column) => sql.ref(`j.${column}`)))}
+    returning ${sql.join(JOB_COLUMNS.map((column) => sql.ref(`j.${column}`)))},
+      extract(epoch from now() - j.stage_at)::double precision as in_status_s
   `.execute(db)
-  return rows
+  return rows.map((row) => ({ ...toJob(row), inStatusS: row.in_status_s }))
 }

@@ -4,12 +4,12 @@ import { isUuid } from '../domain/ids.ts'
 import { type Job, UNFINISHED_STATUSES } from '../domain/job.ts'
 import type { Advanced, HopCount, JobStore, StatusChange, StoredResult } from '../ports.ts'
 import { advanceRows } from './advance-jobs.ts'
-import { claimStalledRows } from './claim-stalled.ts'
+import { claimStalled } from './claim-stalled.ts'
 import { countUnfinished } from './count-unfinished.ts'
 import { createJob } from './create-job.ts'
 import type { Database } from './database.ts'
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
-import { listJobRows } from './list-jobs.ts'
+import { findUnfinishedRows, listJobRows } from './list-jobs.ts'
 import { restartRow } from './restart-job.ts'
 import { prepareForValue } from './statement.ts'
 
@@ -19,12 +19,13 @@ export function createJobStore(db: Database): JobStore {
     restart: (jobId, attempt) => restart(db, jobId, attempt),
     list: async (owner, filter) => (await listJobRows(db, owner, filter)).map(toJob),
     countInFlight: (limit) => countInFlight(db, limit),
+    findUnfinished: async (owners, most) => (await findUnfinishedRows(db, owners, most)).map(toJob),
     countUnfinished: (owner, atMost) => countUnfinished(db, owner, atMost),
     find: async (jobId) => (await findJobs(db, [jobId]))[0],
     findMany: (jobIds) => findJobs(db, jobIds),
     advance: (changes) => advanceJobs(db, changes),
     findResult: (jobId) => findResult(db, jobId),
-    claimStalled: async (rules) => (await claimStalledRows(db, rules)).map(toJob),
+    claimStalled: (rules) => claimStalled(db, rules),
     findOlderThan: (ageS, limit) => findOlderThan(db, ageS, limit),
     countByStatus: () => countByStatus(db),
     check: async () => {

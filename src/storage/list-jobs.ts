@@ -16,6 +16,17 @@ export function listJobRows(db: Database, owner: string, filter: JobFilter): Pro
   return query.orderBy('created_at', 'desc').orderBy('job_id', 'desc').limit(limit).execute()
 }
 
+/** By `jobs_unfinished_of_owner`, each owner by itself: one with a long backlog takes no room from the others. */
+export async function findUnfinishedRows(db: Database, owners: readonly string[], most: number): Promise<JobRow[]> {
+  const columns = sql.join(JOB_COLUMNS.map((column) => sql.ref(`j.${column}`)))
+  const { rows } = await sql<JobRow>`
+    select ${columns} from unnest(${[...owners]}::text[]) as o(owner) cross join lateral (
+      select * from jobs where owner = o.owner and finished_at is null
+      order by created_at desc, job_id desc limit ${most}::integer
+    ) as j`.execute(db)
+  return rows
+}
+
 function matches(q: string) {
   const text = fitText(q, 4000).replace(/[\\%_]/g, '\\$&')
   return sql<boolean>`(filename ilike ${`%${text}%`} or token_id ilike ${`%${text}%`} or job_id::text ilike ${`${text}%`})`

@@ -4,10 +4,11 @@
  * transaction mode that needs PgBouncer 1.21 or later.
  */
 import type { PostgresPool, PostgresPoolClient } from 'kysely'
-import { Pool, type PoolClient } from 'pg'
+import type { PoolClient } from 'pg'
 import { AppError } from '../domain/errors.ts'
 import type { Log } from '../ports.ts'
 import { toDatabaseError } from './database-errors.ts'
+import { createLetGoPool } from './let-go-pool.ts'
 
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/name`. */
@@ -18,6 +19,8 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: number
   /** Longest time a statement may run (30 s). */
   readonly statementTimeoutMs?: number
+  /** Once it aborts, what hangs is waited for no longer: see let-go-pool.ts. */
+  readonly release?: AbortSignal
   readonly log?: Pick<Log, 'warn'>
 }
 
@@ -26,7 +29,7 @@ const MAX_PREPARED = 200
 
 export function createPostgresPool(options: PostgresOptions): PostgresPool {
   const { statementTimeoutMs = 30_000 } = options
-  const pool = new Pool({
+  const config = {
     connectionString: options.url,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
@@ -37,7 +40,8 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: 'tonewire',
-  })
+  }
+  const { pool, connect, end } = createLetGoPool(config, options.release)
   // Without listeners, a connection cut while idle or between the statements of a transaction would end the process.
   pool.on('error', () => {})
   pool.on('connect', (client) => {
@@ -47,8 +51,8 @@ export function createPostgresPool(options: PostgresOptions): PostgresPool {
   const nameOf = createNames()
   return {
     options: pool.options,
-    end: () => pool.end(),
-    connect: () => pool.connect().then((client) => wrapClient(client, nameOf), rethrow),
+    end,
+    connect: () => connect().then((client) => wrapClient(client, nameOf), rethrow),
   }
 }
 

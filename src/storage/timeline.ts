@@ -75,6 +75,7 @@ export function createTimeline(options: TimelineOptions): Timeline & { close(): 
       const kept = notes.add({ row: { ...toRow(entry), worker, seq }, atMs: entry.beganAtMs ?? performance.now() })
       if (!kept) metrics.count('timeline', { outcome: 'dropped' })
     },
+    flush: () => notes.flush(),
     async read(jobId) {
       if (!isUuid(jobId)) return []
       if (notes.size > 0) await notes.flush()

@@ -81,6 +81,16 @@ export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
     assert.deepEqual([back.has(stored), back.has(queued)], [true, true])
   })
 
+  test('a row handed out says how long it has been in its status, however often it was handed out before', async () => {
+    const jobId = await jobIn('analysing')
+    for (const ageS of [1000, 5000]) {
+      await age(jobId, ageS)
+      const claimed = (await store().claimStalled(rules)).find((job) => job.jobId === jobId)
+      const inStatusS = ageS === 1000 ? 1000 : 6000
+      assert.ok(Math.abs((claimed?.inStatusS ?? 0) - inStatusS) < 30, `${claimed?.inStatusS} s`)
+    }
+  })
+
   test('what has ended is never handed out', async () => {
     const ids = [await jobIn('completed'), await jobIn('failed'), await jobIn('cancelled')]
     for (const jobId of ids) await age(jobId, 1e6)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import { createUuidV7 } from '../../src/domain/ids.ts'
-import type { Job, JobStatus } from '../../src/domain/job.ts'
+import { type Job, type JobStatus, UNFINISHED_STATUSES } from '../../src/domain/job.ts'
 import type { JobFilter, NewJob } from '../../src/ports.ts'
 import { changeTo, ERROR, type JobStoreSuite, newJob } from './job-store-suite.ts'
 
@@ -202,6 +202,20 @@ export function describeRestart({ store, age, jobIn }: JobStoreSuite): void {
     assert.equal(await store().countUnfinished(owner, 100), 3)
     assert.equal(await store().countUnfinished(owner, 2), 2)
     assert.equal(await store().countUnfinished('nobody', 100), 0)
+  })
+
+  test('unfinished rows are found by owner, the newest of each as far as asked', async () => {
+    const [one, other] = [`busy-${Date.now()}`, `calm-${Date.now()}`]
+    const busy = []
+    for (const status of ['analysing', 'uploading', 'stored'] as const) busy.push(await jobIn(status, { owner: one }))
+    for (const status of ['completed', 'failed', 'cancelled'] as const) await jobIn(status, { owner: one })
+    const calm = await jobIn('queued', { owner: other })
+    const idsOf = async (owners: string[], most: number) =>
+      (await store().findUnfinished(owners, most)).map(({ jobId }) => jobId).sort()
+    assert.deepEqual(await idsOf([one, other], 100), [...busy, calm].sort())
+    const newest = await store().list(one, { statuses: UNFINISHED_STATUSES, limit: 2 })
+    assert.deepEqual(await idsOf([one, other, 'nobody'], 2), [...newest.map(({ jobId }) => jobId), calm].sort())
+    assert.deepEqual(await idsOf([], 100), [])
   })
 
   test('jobs in flight are those forwarded or analysing, counted by owner as far as asked', async () => {

@@ -11,7 +11,16 @@ import {
   type UnfinishedStatus,
 } from '../../src/domain/job.ts'
 import type { UploadFactStore } from '../../src/ports/direct-uploads.ts'
-import type { Advanced, HopCount, JobStore, NewJob, StalledRules, StatusChange, StoredResult } from '../../src/ports.ts'
+import type {
+  Advanced,
+  HopCount,
+  JobStore,
+  NewJob,
+  StalledJob,
+  StalledRules,
+  StatusChange,
+  StoredResult,
+} from '../../src/ports.ts'
 import { pageOf } from './fake-job-pages.ts'
 import { aged, type Row, restarted, toRow } from './fake-job-rows.ts'
 import { createFakeUploadFacts } from './fake-upload-facts.ts'
@@ -37,6 +46,7 @@ const METHODS = [
   'advance',
   'restart',
   'list',
+  'findUnfinished',
   'countInFlight',
   'countUnfinished',
   'findResult',
@@ -86,6 +96,14 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
         [...rows.values()].map(({ job }) => job),
         owner,
         filter,
+      ),
+    findUnfinished: async (owners, most) =>
+      [...new Set(owners)].flatMap((owner) =>
+        pageOf(
+          unfinished().map(({ job }) => job),
+          owner,
+          { limit: most },
+        ),
       ),
     countUnfinished: async (owner, atMost) =>
       Math.min(atMost, unfinished().filter(({ job }) => job.owner === owner).length),
@@ -166,7 +184,7 @@ function moved(job: Job, change: StatusChange, at: Date): Job {
   }
 }
 
-function claim(rows: Row[], rules: StalledRules, nowMs: number): Job[] {
+function claim(rows: Row[], rules: StalledRules, nowMs: number): StalledJob[] {
   const due = rows
     .filter(({ job, watchedFromMs }) => watchedFromMs + graceS(job, rules) * 1000 <= nowMs)
     .filter(({ job }) => !(rules.queueIsAway && (job.status === 'stored' || job.status === 'queued')))
@@ -178,7 +196,7 @@ function claim(rows: Row[], rules: StalledRules, nowMs: number): Job[] {
     row.watchedFromMs = nowMs + (delayS - graceS(row.job, rules)) * 1000
     row.claims += 1
   }
-  return due.map(({ job }) => job)
+  return due.map(({ job, stageMs }) => ({ ...job, inStatusS: (nowMs - stageMs) / 1000 }))
 }
 
 /** How long past `watchedFromMs` a row is left alone. */

@@ -37,6 +37,7 @@ export function createFakeTimeline(
       }
       rows.push(row)
     },
+    flush: async () => {},
     read: async (jobId) =>
       rows
         .filter((row) => row.jobId === jobId && jobs.has(jobId))

@@ -163,9 +163,10 @@ describe('the limits of a child', { skip: NO_FFMPEG }, () => {
 
   test('a program that cannot be started is no fault of the recording', async () => {
     const nothing: FfmpegTools = { ffmpeg: join(folder, 'nothing'), ffprobe: join(folder, 'nothing') }
-    await assert.rejects(decodeWithFfmpeg(nothing, { path: SPEECH, demuxer: 'wav' }, options), {
-      code: 'analysis-failed',
-    })
+    for (const gone of [nothing, { ...tools, ...nothing }, { ...tools, ffmpeg: nothing.ffmpeg }]) {
+      const decoding = decodeWithFfmpeg(gone, { path: SPEECH, demuxer: 'wav' }, options)
+      await assert.rejects(decoding, { code: 'not-ready', retry: 'later' })
+    }
   })
 })
 

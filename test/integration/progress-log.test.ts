@@ -96,6 +96,20 @@ test('a Redis that hangs is given up in time, and answers count again when it go
   await log.close()
 })
 
+test('a Redis that is out of memory, or takes no writes, is away until it does', async () => {
+  const log = openLog()
+  await log.check()
+  await admin.config('SET', 'maxmemory', '1')
+  await assert.rejects(log.check(), isUnavailable)
+  await admin.config('SET', 'maxmemory', '0')
+  await log.check()
+  await admin.replicaof('127.0.0.1', '1')
+  await assert.rejects(log.check(), isUnavailable)
+  await admin.replicaof('NO', 'ONE')
+  await log.check()
+  await log.close()
+})
+
 test('listeners are told of an interruption once entries flow again', async () => {
   const log = openLog()
   const heard = createArrivals<LogEntry>()

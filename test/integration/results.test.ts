@@ -11,7 +11,7 @@ import { getJson, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '.
 
 const { places, env } = await openTestPlaces()
 const system = await startTestSystem(['api', 'record'], places, env)
-const { jobs, objects, resultQueue, progress, timeline, metrics, log } = system.ports
+const { jobs, objects, analysisQueue, resultQueue, progress, timeline, metrics, log } = system.ports
 const FORMATS = ['csv', 'textgrid', 'pitchtier', 'svg']
 
 async function addUpload(): Promise<Job> {
@@ -44,7 +44,8 @@ async function analyseWith(job: Job, result: string): Promise<void> {
   }
   const { signal } = new AbortController()
   const message = { body: JSON.stringify(order), messageId: job.jobId, receiveCount: 1, signal }
-  await analyseRecording({ jobs, objects, resultQueue, progress, timeline, metrics, log, analyser }, message)
+  const ports = { jobs, objects, analysisQueue, resultQueue, progress, timeline, metrics, log, analyser }
+  await analyseRecording(ports, message)
 }
 
 test('a result larger than one request may be is stored in parts, ends its job, and comes in every format', async () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, describe, test } from 'node:test'
 import { sql } from 'kysely'
+import { discardLetters } from '../../src/services/discard-letters.ts'
 import { type Database, openDatabase } from '../../src/storage/database.ts'
 import { createJobStore } from '../../src/storage/job-store.ts'
 import { createOwnerDeletionStore } from '../../src/storage/owner-deletion-store.ts'
@@ -11,6 +13,7 @@ import { createArrivals } from '../contracts/arrivals.ts'
 import { newJob } from '../contracts/job-store-suite.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { describeTimeline, type TimelineStores } from '../contracts/timeline.ts'
+import { createFakeDeadLetterStore } from '../fakes/fake-dead-letter-store.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openJobStore, openMigrated } from '../support/storage.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
@@ -91,6 +94,28 @@ describe('gathered notes', () => {
     assert.deepEqual(batches.items, Array(3).fill({ outcome: 'dropped', by: 1 }))
     await timeline.close()
     assert.equal((await rowsOf(embedded, jobId)).at(-1)?.attempt, 10)
+  })
+
+  test('of a mass discard are all written, although they are more than are kept', async () => {
+    const { metrics, items } = createBatches()
+    const timeline = createTimeline({
+      db: embedded,
+      worker: 'test@here:1',
+      metrics,
+      log: createTestLog(),
+      maxKept: 1000,
+    })
+    const letters = Array.from({ length: 2500 }, (_, letter) => ({
+      ...{ letterId: String(letter), jobId: randomUUID(), attempt: 1 },
+      stage: 'analysing' as const,
+    }))
+    const deadLetters = { ...createFakeDeadLetterStore(), discard: async () => letters }
+    assert.equal(await discardLetters({ deadLetters, timeline }, { filter: {}, by: 'ops', reason: 'a test' }), 2500)
+    await timeline.close()
+    assert.deepEqual(
+      [items.every(({ outcome }) => outcome === 'written'), items.reduce((sum, { by }) => sum + by, 0)],
+      [true, 2500],
+    )
   })
 
   test('that the database refuses are counted and logged', { skip: skipWithoutPostgres }, async () => {

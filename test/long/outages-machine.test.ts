@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createReadStream } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { createAnalysisPool } from '../../src/media/analysis-pool.ts'
+import { findFfmpeg } from '../../src/media/ffmpeg-tools.ts'
 import { analysisJob, RECORDING } from '../contracts/analyser-suite.ts'
 import { newJob } from '../contracts/job-store-suite.ts'
 import { ffmpeg, NO_FFMPEG, temporaryFolder } from '../support/codecs.ts'
@@ -71,27 +72,72 @@ test('on a full disk orders wait, however long, and are analysed when there is r
   else process.env.TMPDIR = usual
 })
 
-test('without ffmpeg WAV is analysed, and the others end with an error that names it', {
+/** A whole system with nothing on its PATH but one folder, where ffmpeg and what guards it come and go. */
+async function startOnOwnPath() {
+  const folder = temporaryFolder()
+  const file = join(folder, 'tone.mp3')
+  ffmpeg(['-f', 'lavfi', '-i', 'sine=frequency=200:duration=1', '-c:a', 'libmp3lame', file])
+  const { ffmpeg: decoder, ffprobe, ...guards } = findFfmpeg()!
+  const programs = Object.entries({ ffmpeg: decoder, ffprobe })
+  const usual = process.env.PATH ?? ''
+  const bin = join(folder, 'bin')
+  await mkdir(bin)
+  await Promise.all(Object.entries(guards).map(([name, path]) => symlink(path, join(bin, name))))
+  const { places, env } = await openTestPlaces()
+  process.env.PATH = bin
+  const system = await startTestSystem(ALL_ROLES, places, { ...env, ...FAST, ANALYSIS_THREADS: '1' })
+  return {
+    system,
+    mp3: await readFile(file),
+    install: () => Promise.all(programs.map(([name, path]) => symlink(path, join(bin, name)))),
+    uninstall: () => Promise.all(programs.map(([name]) => rm(join(bin, name)))),
+    async stop() {
+      await system.stop()
+      process.env.PATH = usual
+    },
+  }
+}
+
+test('an ffmpeg that goes away from a running analyser fails nothing, and all is analysed when it is back', {
   skip: NO_FFMPEG,
 }, async () => {
-  const file = join(temporaryFolder(), 'tone.mp3')
-  ffmpeg(['-f', 'lavfi', '-i', 'sine=frequency=200:duration=1', '-c:a', 'libmp3lame', file])
-  const { places, env } = await openTestPlaces()
-  const usual = process.env.PATH ?? ''
-  process.env.PATH = '/nonexistent'
-  const system = await startTestSystem(ALL_ROLES, places, { ...env, ...FAST, ANALYSIS_THREADS: '1' })
+  const { system, mp3, install, uninstall, stop } = await startOnOwnPath()
+  await install()
+  assert.equal(await statusAtEnd(system, (await uploadTone(system, mp3)).job_id), 'completed')
+  await uninstall()
+  const jobs = await Promise.all([1, 2].map(() => uploadTone(system, mp3)))
+  await untilValue(system.url, toolUp('ffmpeg'), 0)
+  await untilValue(system.url, 'tonewire_jobs{status="analysing"}', 1)
+  assert.equal((await system.ports.analysisQueue.depth()).dead, 0)
+  await assert.rejects(system.ports.analyser.check(), { code: 'not-ready' })
+  await install()
+  for (const { job_id: jobId } of jobs) assert.equal(await statusAtEnd(system, jobId), 'completed')
+  await untilValue(system.url, toolUp('ffmpeg'), 1)
+  await stop()
+})
+
+test('without ffmpeg WAV is analysed, the others end with an error that names it, and complete by a retry once it is installed', {
+  skip: NO_FFMPEG,
+}, async () => {
+  const { system, mp3: bytes, install, stop } = await startOnOwnPath()
   const wav = await uploadTone(system)
-  const mp3 = await uploadTone(system, await readFile(file))
+  const mp3 = await uploadTone(system, bytes)
   assert.equal(await statusAtEnd(system, wav.job_id), 'completed')
   assert.equal(await statusAtEnd(system, mp3.job_id), 'failed')
   const { error } = (await getJson(`${system.url}/v1/jobs/${mp3.job_id}`)).body as {
-    error: { code: string; detail: string }
+    error: { code: string; detail: string; retryable: boolean }
   }
   assert.equal(error.code, 'codec-unsupported')
   assert.match(error.detail, /ffmpeg is missing/)
+  assert.equal(error.retryable, true)
   await untilValue(system.url, toolUp('ffmpeg'), 0)
-  await system.stop()
-  process.env.PATH = usual
+  await install()
+  await untilValue(system.url, toolUp('ffmpeg'), 1)
+  const headers = { authorization: `Bearer ${TEST_KEY}` }
+  const retried = await fetch(`${system.url}/v1/jobs/${mp3.job_id}/retry`, { method: 'POST', headers })
+  assert.equal(((await retried.json()) as { attempt: number }).attempt, 2)
+  assert.equal(await statusAtEnd(system, mp3.job_id), 'completed')
+  await stop()
 })
 
 for (const [name, skewMs] of [

@@ -3,10 +3,11 @@ import { createServer, type IncomingMessage, request as requestHttp, type Server
 import type { AddressInfo } from 'node:net'
 import { after } from 'node:test'
 
-/** What is answered instead of the endpoint's answer; `cut` ends the connection without one. */
+/** What is answered instead of the endpoint's answer; `cut` ends the connection without one, `hang` leaves it open. */
 export type Fault =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body: string }
   | 'cut'
+  | 'hang'
 
 export interface FaultyEndpoint {
   readonly url: string
@@ -34,6 +35,7 @@ export async function startFaultyEndpoint(endpoint: string): Promise<FaultyEndpo
     changed.resolve()
     changed = Promise.withResolvers()
     if (fault === 'cut') return void request.destroy()
+    if (fault === 'hang') return void request.resume()
     request.resume().once('end', () => response.writeHead(fault.status, fault.headers).end(fault.body))
   })
   server.listen(0, '127.0.0.1')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { TOPOLOGY } from '../../infra/topology.ts'
 import { ROOT } from '../support/processes.ts'
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -29,4 +30,11 @@ test('every limit in docs/outages.md is the one in the code', () => {
     const found = new RegExp(`\\b${name}(?::| =) (?:[\\w.]+ \\?\\? )?([\\d_]+)`).exec(read(file))?.[1]
     assert.equal(found?.replaceAll('_', ''), limitMs, what)
   }
+})
+
+test('how many crashes end a job is told as the redrive policy has it', () => {
+  const { maxReceiveCount } = TOPOLOGY.analysisQueue
+  const told = `${read('docs/guarantees.md')}\n${read('docs/dead-letters.md')}`
+  const times = [...told.matchAll(/(?:killed|handed out|received) (\d+) times/g)].map(([, count]) => Number(count))
+  assert.deepEqual(times, [maxReceiveCount, maxReceiveCount, maxReceiveCount])
 })

@@ -1,8 +1,8 @@
-/** Jobs, their events and their callbacks. */
+/** Jobs and their callbacks. */
 import type { ErrorCode } from '../../domain/errors.ts'
 import { RESULT_FORMATS } from '../../domain/result-formats.ts'
 import { UPLOAD_FIELD_NAMES, uploadFieldsSchema } from '../schemas.ts'
-import { type Answer, binary, noContent, type Operation, text } from './operation.ts'
+import { type Answer, binary, type Operation, text } from './operation.ts'
 
 const RAW_TYPES = ['audio/*', 'video/webm', 'video/mp4', 'application/ogg', 'application/octet-stream']
 
@@ -47,18 +47,6 @@ const upload = {
   parameters: uploadParameters,
 } as const
 
-const lastEventId = {
-  name: 'Last-Event-ID',
-  in: 'header',
-  description: 'A cursor: an event’s `id`, or a job’s `event_cursor`. It wins over the query.',
-  schema: { type: 'string' },
-}
-const EVENTS_EXAMPLE = [
-  'retry: 2000\n\n',
-  'event: progress\nid: k3x9.41\ndata: {"job_id":"019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d","token_id":"greeting-1","status":"analysing",',
-  '"progress":80,"message":"Tracking pitch","attempt":1,"at":"2026-11-21T10:00:02.000Z"}\n\n',
-].join('')
-
 const csv = 'time_s,f0_hz,intensity_db\n0.02,181.2,62.1\n0.03,,58.4\n'
 const resultAnswer: Answer = {
   description: `The analysis, as \`format\` says: ${RESULT_FORMATS.join(', ')}.`,
@@ -87,7 +75,15 @@ export const JOB_OPERATIONS: Readonly<Record<string, Operation>> = {
     headers: ['idempotency-replayed'],
   },
   'GET /v1/jobs': { id: 'listJobs', tag: 'jobs', summary: 'List jobs, newest first' },
-  'GET /v1/jobs/{job_id}': { id: 'getJob', tag: 'jobs', summary: 'Read a job', problems: ['job-not-found'] },
+  'GET /v1/jobs/{job_id}': {
+    id: 'getJob',
+    tag: 'jobs',
+    summary: 'Read a job, or wait for its next change',
+    description:
+      'With `wait_s` it is for clients that cannot stream: ask with `after` = the `event_cursor` of the last answer, ' +
+      'again and again, and no change is missed. `progress` and `message` are then those of the last event.',
+    problems: ['job-not-found'],
+  },
   'POST /v1/jobs/{job_id}/cancel': {
     id: 'cancelJob',
     tag: 'jobs',
@@ -117,22 +113,6 @@ export const JOB_OPERATIONS: Readonly<Record<string, Operation>> = {
     problems: ['job-not-found', 'audio-not-ready', 'object-not-found', 'job-purged', 'storage-unavailable'],
     answers: { 302: { description: '`Location` reads the recording for a minute.' } },
     headers: ['location'],
-  },
-  'GET /v1/jobs/{job_id}/events': {
-    id: 'followJob',
-    tag: 'events',
-    summary: 'Follow a job',
-    description:
-      'Server-sent events: `snapshot`, `progress`, `completed`, `failed`, `cancelled` with the data of `JobEvent`, and `gap` with that of `Gap`. A heartbeat comes at least every 15 s. The stream ends after the terminal event. What will pass is answered 200 with `retry:` and ended, because `EventSource` gives up on any other status.',
-    parameters: [lastEventId],
-    problems: ['job-not-found'],
-    answers: {
-      200: {
-        description: 'A stream of events; the data of each is JSON.',
-        content: { 'text/event-stream': { schema: text('Frames of WHATWG HTML §9.2'), example: EVENTS_EXAMPLE } },
-      },
-      ...noContent('The cursor is at the terminal event: there is nothing more to come, and `EventSource` stops.'),
-    },
   },
   'GET /v1/jobs/{job_id}/timeline': {
     id: 'getTimeline',

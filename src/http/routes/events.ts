@@ -1,56 +1,102 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Cursor, parseCursor } from '../../domain/cursor.ts'
-import { createReader, passSnapshot } from '../../domain/event-reader.ts'
+import { AppError } from '../../domain/errors.ts'
+import { createReader, passSnapshots } from '../../domain/event-reader.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
 import { followJob, hasSeenTheEnd } from '../../services/follow-job.ts'
-import { ownerOf, stillValid } from '../auth.ts'
+import { followOwner } from '../../services/follow-owner.ts'
+import type { Following } from '../../services/follower.ts'
+import { identityOf, ownerOf, stillValid } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
-import { eventsQuerySchema, jobParamsSchema } from '../schemas.ts'
-import { beginStream, sendRetryLater } from '../sse.ts'
+import { eventsQuerySchema, jobParamsSchema, ownerEventsQuerySchema } from '../schemas.ts'
+import { BUSY_RETRY_MS, beginStream, sendRetryLater } from '../sse.ts'
+import type { OpenStream } from '../stream-registry.ts'
 import { findOwnJob } from './jobs.ts'
 
-/** The progress of a job as server-sent events. */
+/** The progress of a job, or of all jobs of an owner, as server-sent events. */
 export async function eventRoutes(app: App, deps: AppDependencies): Promise<void> {
-  const schema = { params: jobParamsSchema, querystring: eventsQuerySchema }
+  const options = { exposeHeadRoute: false, config: { eventStream: true } }
   app.get(
     '/v1/jobs/:job_id/events',
-    { schema, exposeHeadRoute: false, config: { eventStream: true } },
+    { schema: { params: jobParamsSchema, querystring: eventsQuerySchema }, ...options },
     async (request, reply) => {
       const job = await findOwnJob(deps, ownerOf(request), request.params.job_id)
-      const { last_event_id: snake, lastEventId: camel } = request.query
-      const cursor = parseCursor(lastEventId(request.headers['last-event-id']) ?? snake ?? camel)
+      const cursor = cursorOf(request, request.query)
       if (await sawTheEnd(deps, job, cursor)) return reply.code(204).send()
-      return stream(deps, job, cursor, reply)
+      const begin = (output: OpenStream) => followJob(deps.ports, job, cursor, output)
+      return stream(deps, reply, { all: false, begin, orElse: (output) => tellEnd(job, output) })
     },
   )
+  app.get('/v1/events', { schema: { querystring: ownerEventsQuerySchema }, ...options }, async (request, reply) => {
+    const owner = ownerOf(request)
+    const jobIds = await namedJobs(deps, owner, request.query.job_id)
+    const cursor = cursorOf(request, request.query)
+    const begin = (output: OpenStream) => followOwner(deps.ports, owner, jobIds, cursor, output)
+    return stream(deps, reply, { all: jobIds === undefined, begin, orElse: () => {} })
+  })
 }
 
-async function stream(deps: AppDependencies, job: Job, cursor: Cursor | undefined, reply: FastifyReply): Promise<void> {
+interface Streamed {
+  readonly all: boolean
+  readonly begin: (output: OpenStream) => Promise<Following>
+  /** What can be said while the log is away. */
+  readonly orElse: (output: OpenStream) => void
+}
+
+async function stream(deps: AppDependencies, reply: FastifyReply, { all, begin, orElse }: Streamed): Promise<void> {
   const { ports, streams } = deps
+  const identity = identityOf(reply.request)
+  const { owner } = identity
+  const room = streams.room(owner)
+  if (room === 'too-many') throw new AppError('too-many-streams', `${owner} has as many event streams as it may`)
   if (deps.isStopping()) return sendRetryLater(reply)
-  const raw = beginStream(reply)
-  const output = streams.open(raw, job.jobId, () => isStillAllowed(deps, reply.request))
+  if (room === 'full') return sendRetryLater(reply, BUSY_RETRY_MS)
+  const isAllowed = async (): Promise<boolean> => {
+    try {
+      return await stillValid(identity, ports.log)
+    } catch (error) {
+      // Not an outage: the stream ends, and its client is asked anew.
+      ports.log.warn({ err: error }, 'access to a stream could not be looked up')
+      return false
+    }
+  }
+  const output = streams.open(beginStream(reply), { owner, all, isAllowed })
   try {
-    const following = await followJob(ports, job, cursor, output)
-    output.cursor = following.cursor
-    output.onClose(following.stop)
+    const following = await begin(output)
+    output.follow(following)
+    // Whoever leaves before the first event comes back to this place.
+    output.beat(following.cursor())
   } catch (error) {
-    ports.log.debug({ err: error, jobId: job.jobId }, 'job cannot be followed now')
-    const ending =
-      isTerminal(job.status) && passSnapshot(createReader(job.jobId, undefined), job, { epoch: '0', seq: 0 })
-    if (ending) output.send(ending)
+    ports.log.debug({ err: error, owner }, 'jobs cannot be followed now')
+    orElse(output)
     output.end()
   }
 }
 
-/** When that cannot be found out for another reason than an outage, the stream ends, and its client is asked anew. */
-async function isStillAllowed({ ports }: AppDependencies, request: FastifyRequest): Promise<boolean> {
-  try {
-    return await stillValid(request)
-  } catch (error) {
-    ports.log.warn({ err: error }, 'access to a stream could not be looked up')
-    return false
+/** A row that has ended says all there is to say. */
+function tellEnd(job: Job, output: OpenStream): void {
+  if (!isTerminal(job.status)) return
+  const reader = createReader({ jobId: job.jobId }, undefined)
+  for (const frame of passSnapshots(reader, [job], { epoch: '0', seq: 0 })) output.send(frame)
+}
+
+/** In lower case; every one has to be the asker's own. */
+async function namedJobs(
+  { ports }: AppDependencies,
+  owner: string,
+  named: string | string[] | undefined,
+): Promise<ReadonlySet<string> | undefined> {
+  if (named === undefined) return undefined
+  const jobIds = new Set([named].flat().map((jobId) => jobId.toLowerCase()))
+  const own = new Set((await ports.jobs.findMany([...jobIds])).filter((job) => job.owner === owner).map(idOf))
+  for (const jobId of jobIds) {
+    if (!own.has(jobId)) throw new AppError('job-not-found', `There is no job ${jobId}`)
   }
+  return jobIds
+}
+
+function idOf({ jobId }: Job): string {
+  return jobId
 }
 
 async function sawTheEnd({ ports }: AppDependencies, job: Job, cursor: Cursor | undefined): Promise<boolean> {
@@ -62,6 +108,13 @@ async function sawTheEnd({ ports }: AppDependencies, job: Job, cursor: Cursor | 
   }
 }
 
-function lastEventId(header: string | string[] | undefined): string | undefined {
-  return typeof header === 'string' && header !== '' ? header : undefined
+interface CursorQuery {
+  readonly last_event_id?: string
+  readonly lastEventId?: string
+}
+
+/** The header wins: it is what a browser has got last, while the address is the one it began with. */
+function cursorOf({ headers }: FastifyRequest, { last_event_id: snake, lastEventId: camel }: CursorQuery) {
+  const header = headers['last-event-id']
+  return parseCursor(typeof header === 'string' && header !== '' ? header : (snake ?? camel))
 }

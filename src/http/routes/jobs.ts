@@ -1,8 +1,10 @@
 import multipart from '@fastify/multipart'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { parseCursor } from '../../domain/cursor.ts'
 import { AppError } from '../../domain/errors.ts'
 import type { Job } from '../../domain/job.ts'
 import { acceptUpload } from '../../services/accept-upload.ts'
+import { awaitChange } from '../../services/await-change.ts'
 import { currentCursor } from '../../services/current-cursor.ts'
 import { dispatchJob } from '../../services/dispatch-job.ts'
 import { tooLarge } from '../../services/read-recording.ts'
@@ -10,7 +12,7 @@ import { ownerOf } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { toJobView } from '../job-view.ts'
 import { registerUploadLimits } from '../limits.ts'
-import { jobParamsSchema, jobSchema, tokenParamsSchema } from '../schemas.ts'
+import { jobParamsSchema, jobSchema, tokenParamsSchema, waitQuerySchema } from '../schemas.ts'
 import { drain, MULTIPART_LIMITS, openUpload, waitForUpload } from '../upload-body.ts'
 
 const RAW_TYPES = /^(audio\/|video\/webm|video\/mp4|application\/ogg|application\/octet-stream)/i
@@ -27,13 +29,36 @@ export async function jobRoutes(app: App, deps: AppDependencies): Promise<void> 
   await app.register(uploadRoutes, deps)
   app.get(
     '/v1/jobs/:job_id',
-    { schema: { params: jobParamsSchema, response: { 200: jobSchema } } },
-    async (request) => {
+    { schema: { params: jobParamsSchema, querystring: waitQuerySchema, response: { 200: jobSchema } } },
+    async (request, reply) => {
       const owner = ownerOf(request)
+      const { wait_s: waitS, after } = request.query
+      if (waitS !== undefined) {
+        const seen = await findOwnJob(deps, owner, request.params.job_id)
+        const { job, cursor } = await waitForChange(deps, reply, seen, { waitS, after })
+        return toJobView(job, cursor)
+      }
       const cursor = await currentCursor(deps.ports, owner)
       return toJobView(await findOwnJob(deps, owner, request.params.job_id), cursor)
     },
   )
+}
+
+interface Waiting {
+  readonly waitS: number
+  readonly after: string | undefined
+}
+
+async function waitForChange(deps: AppDependencies, { raw }: FastifyReply, job: Job, { waitS, after }: Waiting) {
+  const gone = new AbortController()
+  const leave = (): void => gone.abort()
+  raw.once('close', leave)
+  try {
+    const signal = AbortSignal.any([AbortSignal.timeout(waitS * 1000), gone.signal, deps.closing])
+    return await awaitChange(deps.ports, job, parseCursor(after), signal)
+  } finally {
+    raw.off('close', leave)
+  }
 }
 
 /** These routes read the body themselves: no other content type is parsed for them. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Cell, formatMatrix } from '../../../scripts/chaos/figures.ts'
+import { type Cell, describeRun, formatMatrix } from '../../../scripts/chaos/figures.ts'
 import { type Dispatched, faultsOfStream } from '../../../scripts/chaos/stream.ts'
 
 const event = (status: string, progress: number, more: Partial<Dispatched> = {}): Dispatched =>
@@ -31,10 +31,19 @@ test('after a gap the percentage may be lower, the status never', () => {
   assert.match(faults(event('analysing', 80), gap, QUEUED, DONE).join(), /status went back/)
 })
 
+const cell = (name: string, more: Partial<Cell> = {}): Cell => {
+  return { name, faults: [], reached: true, jobs: 6, seconds: 4, seed: 1, ...more }
+}
+
+test('a matrix says its seeds, its command and what it does not show', () => {
+  const cells = [cell('a'), cell('a', { seed: 2 }), cell('b', { reached: false, seed: 2 })]
+  assert.equal(
+    describeRun({ cells, leftOut: 4 }, 'SEED=1 npm run chaos -- --seeds 2'),
+    'Seeds 1, 2, by `SEED=1 npm run chaos -- --seeds 2`: 3 cells, 1 of them not reached, 4 left out for time.\n',
+  )
+})
+
 test('one bad run of several makes a cell red, and a call that never came is not green', () => {
-  const cell = (name: string, more: Partial<Cell> = {}): Cell => {
-    return { name, faults: [], reached: true, jobs: 6, seconds: 4, seed: 1, ...more }
-  }
   const matrix = formatMatrix([
     cell('forward/jobs.find/before'),
     cell('forward/jobs.find/after'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createReader, passEntry, passGap, passSnapshot, standingOf } from '../../../src/domain/event-reader.ts'
+import { createReader, passEntry, passGap, passSnapshots, standingOf } from '../../../src/domain/event-reader.ts'
 import type { JobStatus } from '../../../src/domain/job.ts'
 import { makeJob } from '../../support/jobs.ts'
 
@@ -12,7 +12,7 @@ const entry = (seq: number, status: JobStatus, progress: number, { jobId = job.j
 })
 
 test('each step is sent once and in order, with its position as id', () => {
-  const reader = createReader(job.jobId, { epoch: 'e', seq: 0 })
+  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
   const steps = [
     entry(1, 'queued', 40),
     entry(2, 'forwarded', 60),
@@ -20,7 +20,7 @@ test('each step is sent once and in order, with its position as id', () => {
     entry(4, 'analysing', 80),
   ]
   assert.deepEqual(
-    steps.map((step) => passEntry(reader, step)?.id),
+    steps.map((step) => passEntry(reader, step)?.frame.id),
     ['e.1', 'e.2', 'e.3', 'e.4'],
   )
   assert.equal(passEntry(reader, entry(5, 'analysing', 80)), undefined)
@@ -28,37 +28,38 @@ test('each step is sent once and in order, with its position as id', () => {
 })
 
 test('other jobs move the position and send nothing', () => {
-  const reader = createReader(job.jobId, { epoch: 'e', seq: 0 })
+  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
   assert.equal(passEntry(reader, entry(1, 'queued', 40, { jobId: 'other' })), undefined)
   assert.deepEqual(reader.position, { epoch: 'e', seq: 1 })
 })
 
 test('the terminal event is named after its status, marks its id, and is the last', () => {
-  const reader = createReader(job.jobId, { epoch: 'e', seq: 0 })
-  const frame = passEntry(reader, entry(1, 'completed', 100))
+  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
+  const frame = passEntry(reader, entry(1, 'completed', 100))?.frame
   assert.equal(frame?.event, 'completed')
   assert.equal(frame?.id, `e.1.1.${job.jobId}`)
   assert.equal(passEntry(reader, entry(2, 'queued', 40, { attempt: 2 })), undefined)
 })
 
 test('what a snapshot told is not sent again', () => {
-  const reader = createReader(job.jobId, undefined)
-  const frame = passSnapshot(reader, makeJob({ status: 'forwarded', progress: 60 }), { epoch: 'e', seq: 5 })
+  const reader = createReader({ jobId: job.jobId }, undefined)
+  const row = makeJob({ status: 'forwarded', progress: 60 })
+  const [frame] = passSnapshots(reader, [row], { epoch: 'e', seq: 5 })
   assert.deepEqual([frame?.event, frame?.id], ['snapshot', 'e.5'])
   assert.equal(passEntry(reader, entry(6, 'forwarded', 60)), undefined)
-  assert.equal(passEntry(reader, entry(7, 'analysing', 65))?.id, 'e.7')
+  assert.equal(passEntry(reader, entry(7, 'analysing', 65))?.frame.id, 'e.7')
 })
 
 test('after a gap the percentage may be lower, the rank may not', () => {
-  const reader = createReader(job.jobId, { epoch: 'e', seq: 0 })
+  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
   passEntry(reader, entry(1, 'analysing', 90))
   assert.equal(passGap(reader, new Date(0)).data, '{"at":"1970-01-01T00:00:00.000Z"}')
   assert.equal(passEntry(reader, entry(2, 'forwarded', 60)), undefined)
-  assert.equal(passEntry(reader, entry(3, 'analysing', 70))?.event, 'progress')
+  assert.equal(passEntry(reader, entry(3, 'analysing', 70))?.frame.event, 'progress')
 })
 
 test('a hole, another epoch and an old entry are told apart', () => {
-  const reader = createReader(job.jobId, { epoch: 'e', seq: 4 })
+  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 4 })
   assert.equal(standingOf(reader, { epoch: 'e', seq: 5 }), 'next')
   assert.equal(standingOf(reader, { epoch: 'e', seq: 4 }), 'old')
   assert.equal(standingOf(reader, { epoch: 'e', seq: 6 }), 'ahead')

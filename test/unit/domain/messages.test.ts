@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readLetterRef } from '../../../src/domain/dead-letter.ts'
 import { AppError } from '../../../src/domain/errors.ts'
 import { formatCompletedAnswer, parseAnalysisAnswer, parseAnalysisRequest } from '../../../src/domain/messages.ts'
 
@@ -38,6 +39,15 @@ test('each kind of answer is read', () => {
     { ...answer, type: 'failed', error: { code: 'too-noisy' } },
   ]
   for (const kind of kinds) assert.equal(parseAnalysisAnswer(JSON.stringify(kind)).type, kind.type)
+})
+
+test('a job id in upper case is read as the lower case that rows have', () => {
+  const upper = { job_id: jobId.toUpperCase() }
+  assert.equal(parseAnalysisRequest(JSON.stringify({ ...request, ...upper })).job_id, jobId)
+  const failed = { ...answer, ...upper, type: 'failed', error: { code: 'too-noisy' } }
+  assert.equal(parseAnalysisAnswer(JSON.stringify(failed)).job_id, jobId)
+  const { jobId: ofLetter, isOurs } = readLetterRef(JSON.stringify(failed))
+  assert.deepEqual([ofLetter, isOurs], [jobId, true])
 })
 
 test('an answer with both or neither form of result is poison', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { hashKey } from '../../../src/domain/api-key.ts'
-import { authExpiry, ownerOf, registerAuth, stillValid } from '../../../src/http/auth.ts'
+import { authExpiry, identityOf, ownerOf, registerAuth, stillValid } from '../../../src/http/auth.ts'
 import { createKeyCache } from '../../../src/http/key-cache.ts'
 import { sendProblem } from '../../../src/http/problems.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
@@ -79,9 +79,14 @@ async function startApp() {
   const auth = await registerAuth(app, { keys, log: logger }, { sessionSecret: undefined, accessTokens: undefined })
   app.get('/me', async (request) => {
     request.log.info({ req: { headers: request.headers }, headers: request.headers }, 'headers')
-    const before = await stillValid(request)
+    const before = await stillValid(identityOf(request), request.log)
     await change()
-    return { owner: ownerOf(request), expiry: authExpiry(request), before, after: await stillValid(request) }
+    return {
+      owner: ownerOf(request),
+      expiry: authExpiry(request),
+      before,
+      after: await stillValid(identityOf(request), request.log),
+    }
   })
   let change = async () => {}
   const me = async (headers: Record<string, string>, meanwhile = async () => {}) => {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, get, type ServerResponse } from 'node:http'
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { createStreamRegistry } from '../../../src/http/sse.ts'
+import { createStreamRegistry } from '../../../src/http/stream-registry.ts'
 
 /** A response whose client is there, and a way to make it go. */
-async function openResponse(): Promise<{ raw: ServerResponse; leave: () => Promise<void>; close: () => void }> {
+async function openResponse() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -16,47 +16,58 @@ async function openResponse(): Promise<{ raw: ServerResponse; leave: () => Promi
     request.destroy()
     await once(raw, 'close')
   }
-  return { raw, leave, close: () => server.close() }
+  /** All that the client gets until the stream ends. */
+  const read = async (): Promise<string> => {
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    return (await response.setEncoding('utf8').toArray()).join('')
+  }
+  return { raw, leave, read, close: () => server.close() }
 }
 
+const AUDIENCE = { owner: 'acme', all: false, isAllowed: async () => true }
+const following = (openJobs: string[], onStop = () => {}) => ({
+  cursor: () => 'e.7',
+  openJobs: () => openJobs,
+  stop: onStop,
+})
+
 test('a stream is known while its client is there, and forgotten when it goes', async () => {
-  const registry = createStreamRegistry(() => {})
+  const registry = createStreamRegistry()
   const { raw, leave, close } = await openResponse()
-  registry.open(raw, 'job-1', async () => true)
-  assert.deepEqual(registry.jobIds(), ['job-1'])
+  let stops = 0
+  const stream = registry.open(raw, { ...AUDIENCE, all: true })
+  stream.follow(following(['job-1'], () => (stops += 1)))
+  assert.deepEqual([registry.size, registry.followed()], [1, { jobIds: ['job-1'], owners: ['acme'] }])
   await leave()
-  assert.deepEqual(registry.jobIds(), [])
+  assert.deepEqual([registry.size, registry.followed(), stops], [0, { jobIds: [], owners: [] }, 1])
   registry.close()
   close()
 })
 
 test('a client that had gone before its stream began leaves nothing behind', async () => {
-  const registry = createStreamRegistry(() => {})
+  const registry = createStreamRegistry()
   const { raw, leave, close } = await openResponse()
   await leave()
-  const stream = registry.open(raw, 'job-1', async () => true)
-  assert.deepEqual(registry.jobIds(), [])
-  let told = false
-  stream.onClose(() => {
-    told = true
-  })
-  assert.ok(told)
+  let stops = 0
+  registry.open(raw, AUDIENCE).follow(following([], () => (stops += 1)))
+  assert.deepEqual([registry.size, registry.room('acme'), stops], [0, 'free', 1])
   registry.close()
   close()
 })
 
 test('a stream ends at the first heartbeat after its reader was shut out, and no other does', async () => {
-  const registry = createStreamRegistry(() => {}, 10)
+  const registry = createStreamRegistry({ heartbeatMs: 10 })
   const [shutOut, stays] = [await openResponse(), await openResponse()]
   let allowed = true
-  registry.open(shutOut.raw, 'job-1', async () => allowed)
+  registry.open(shutOut.raw, { ...AUDIENCE, isAllowed: async () => allowed })
   const calm = Promise.withResolvers<void>()
   let asked = 0
-  registry.open(stays.raw, 'job-2', async () => {
+  const isAllowed = async (): Promise<boolean> => {
     asked += 1
     if (asked === 3) calm.resolve()
     return true
-  })
+  }
+  registry.open(stays.raw, { ...AUDIENCE, isAllowed })
   await calm.promise
   assert.equal(shutOut.raw.writableEnded, false)
   allowed = false
@@ -65,4 +76,27 @@ test('a stream ends at the first heartbeat after its reader was shut out, and no
   registry.close()
   await stays.leave()
   for (const { close } of [shutOut, stays]) close()
+})
+
+test('heartbeats tell how far a stream has come, and one that has lived its time ends with a time to come back', async () => {
+  const registry = createStreamRegistry({ heartbeatMs: 10, streamLifetimeS: 0.1 })
+  const { raw, read, close } = await openResponse()
+  registry.open(raw, AUDIENCE).follow(following([]))
+  assert.match(await read(), /^(id: e\.7\n\n)+retry: \d+\n\n$/)
+  registry.close()
+  close()
+})
+
+test('there is room for so many streams, of one owner and in all, and again when one has gone', async () => {
+  const registry = createStreamRegistry({ maxStreams: 2, maxStreamsPerOwner: 1 })
+  const [one, other] = [await openResponse(), await openResponse()]
+  registry.open(one.raw, AUDIENCE)
+  assert.deepEqual([registry.room('acme'), registry.room('other')], ['too-many', 'free'])
+  registry.open(other.raw, { ...AUDIENCE, owner: 'other' })
+  assert.equal(registry.room('third'), 'full')
+  await one.leave()
+  assert.equal(registry.room('acme'), 'free')
+  await other.leave()
+  registry.close()
+  for (const { close } of [one, other]) close()
 })

@@ -16,12 +16,14 @@ interface Entry {
 type Failures = readonly { readonly Code: string; readonly SenderFault: boolean; readonly receipt: string }[]
 
 /** An endpoint that takes batches of receipts, and says of some entries, with status 200, that they failed. */
-async function openReceipts(failuresOf: (call: number) => Failures) {
+async function openReceipts(failuresOf: (call: number) => Failures | 'hang', giveUp?: AbortSignal) {
   const batches: string[][] = []
   const server = createServer(async (request, response) => {
     const { Entries } = JSON.parse(await text(request)) as { Entries: Entry[] }
     batches.push(Entries.map(({ ReceiptHandle }) => ReceiptHandle))
-    const failing = new Map(failuresOf(batches.length).map((failure) => [failure.receipt, failure]))
+    const failures = failuresOf(batches.length)
+    if (failures === 'hang') return
+    const failing = new Map(failures.map((failure) => [failure.receipt, failure]))
     const Failed = Entries.flatMap(({ Id, ReceiptHandle }) => {
       const failure = failing.get(ReceiptHandle)
       return failure === undefined ? [] : [{ Id, Code: failure.Code, SenderFault: failure.SenderFault }]
@@ -39,10 +41,11 @@ async function openReceipts(failuresOf: (call: number) => Failures) {
   const calls = createSqsCalls(client)
   after(async () => {
     await calls.close()
+    server.closeAllConnections()
     server.close()
   })
   const log = createTestLog()
-  return { receipts: createMessageReceipts(calls, `${endpoint}/0/queue`, log), calls: batches, log }
+  return { receipts: createMessageReceipts(calls, `${endpoint}/0/queue`, log, giveUp), calls: batches, log }
 }
 
 test('of a batch of deletes only the entries that failed are sent again', async () => {
@@ -68,4 +71,19 @@ test('more than ten receipts go in several batches', async () => {
   await Promise.all(Array.from({ length: 25 }, (_, i) => receipts.delete(String(i))))
   assert.ok(calls.every(({ length }) => length <= 10))
   assert.equal(calls.flat().length, 25)
+})
+
+test('once it is given up a delete that hangs is waited for no longer, nor tried again', async () => {
+  const over = new AbortController()
+  const { receipts, calls, log } = await openReceipts(() => {
+    over.abort()
+    return 'hang'
+  }, over.signal)
+  await receipts.delete('a')
+  await receipts.delete('b')
+  assert.deepEqual(calls, [['a']])
+  assert.deepEqual(
+    log.lines.map(({ sentence }) => sentence),
+    Array(2).fill('handled message not deleted, it will come back'),
+  )
 })

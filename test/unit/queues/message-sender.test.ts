@@ -106,6 +106,18 @@ test('a batch that is refused whole is sent in halves until the message at fault
   ])
 })
 
+test('a character that SQS refuses and JSON writes raw travels as its escape, and is read as it was', async () => {
+  const { send, requests } = await openQueue((entries) =>
+    // The characters of the documentation of SendMessage.
+    entries.some(({ MessageBody }) => /[^\t\n\r -\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u.test(MessageBody))
+      ? refusal('InvalidMessageContents', 'Invalid characters found')
+      : undefined,
+  )
+  const label = 'a\uFFFEb\uFFFFc\uFFFD\u{1FFFF}\uFEFF\u0000\uD800 \\uffff'
+  assert.deepEqual(await send([JSON.stringify({ label })]), [undefined])
+  assert.deepEqual(JSON.parse(requests[0]?.[0]?.MessageBody ?? ''), { label })
+})
+
 test('an entry that fails for a reason that may pass does not end its job', async () => {
   const { send } = await openQueue(([first, ...rest]) => ({
     status: 200,

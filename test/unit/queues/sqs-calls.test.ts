@@ -136,3 +136,18 @@ test('a clock that is far off is set by what SQS says of the time', async () => 
   const toMs = (text = '') => Date.parse(text.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'))
   assert.ok(Math.abs(toMs(second) - toMs(first) - hour) < 60_000, `${first} → ${second}`)
 })
+
+test('an answer of ten messages of 1 MiB each is read, whatever of them is escaped', async () => {
+  const Body = '"\u00fc\u007f'.repeat(2 ** 18)
+  assert.equal(Buffer.byteLength(Body), 2 ** 20)
+  const asEscapes = JSON.stringify({ Messages: Array(10).fill({ Body }) }).replaceAll(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  const { sqs } = await openEndpoint((_, response) => says(response, 200, asEscapes))
+  const { Messages = [] } = await sqs.call('ReceiveMessage', attributes)
+  assert.deepEqual(
+    Messages.map((message) => message.Body === Body),
+    Array(10).fill(true),
+  )
+})

@@ -18,7 +18,7 @@ function afterClaim(
   method: 'claimStalled' | 'findOlderThan',
   intervene: (job: Job) => Promise<unknown>,
 ) {
-  const claimed = async (rows: Promise<Job[]>): Promise<Job[]> => {
+  const claimed = async <T extends Job>(rows: Promise<T[]>): Promise<T[]> => {
     for (const job of await rows) await intervene(job)
     return rows
   }

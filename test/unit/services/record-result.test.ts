@@ -90,11 +90,18 @@ test('an answer of another attempt changes nothing and is acknowledged', async (
   assert.deepEqual(publishedSteps(ports, job), ['queued 40'])
 })
 
-test('a result under the job’s own prefix is kept as a pointer', async () => {
-  const ports = createFakePorts()
+/** A job under analysis, and an answer that points to its result. */
+async function addPointed(ports: FakePorts) {
   const job = await addJob(ports, 'analysing')
   const objectKey = `${resultPrefix(job.owner, job.jobId)}1.json`
-  await record(ports, job, { type: 'completed', duration_s: 3, result_s3_url: ports.objects.urlOf(objectKey) })
+  return { job, objectKey, answer: { type: 'completed', duration_s: 3, result_s3_url: ports.objects.urlOf(objectKey) } }
+}
+
+test('a result under the job’s own prefix is kept as a pointer', async () => {
+  const ports = createFakePorts()
+  const { job, objectKey, answer } = await addPointed(ports)
+  await ports.objects.putBytes(objectKey, Buffer.from('{}'), 'application/json')
+  await record(ports, job, answer)
   assert.deepEqual(await ports.jobs.findResult(job.jobId), { objectKey })
   assert.equal((await ports.jobs.find(job.jobId))?.durationS, 3)
 })
@@ -114,6 +121,32 @@ test('a result of another owner, another job or another bucket is poison and cha
     await assert.rejects(recording, { code: 'message-invalid' }, result_s3_url)
   }
   assert.deepEqual(await ports.jobs.find(job.jobId), job)
+})
+
+test('a result that is not where its answer points is poison and changes nothing', async () => {
+  const ports = createFakePorts()
+  const { job, answer } = await addPointed(ports)
+  await assert.rejects(record(ports, job, answer), { code: 'message-invalid', detail: /no object at result_s3_url/ })
+  assert.deepEqual(await ports.jobs.find(job.jobId), job)
+})
+
+test('with the store away an answer that points to a result is thrown back, and one that carries it is recorded', async () => {
+  const ports = createFakePorts()
+  const { job, answer } = await addPointed(ports)
+  ports.objects.setDown(true)
+  await assert.rejects(record(ports, job, answer), { code: 'storage-unavailable', retry: 'later' })
+  await record(ports, job, COMPLETED)
+  assert.equal((await ports.jobs.find(job.jobId))?.status, 'completed')
+})
+
+test('a repeat of a result is acknowledged also when its object is no longer kept', async () => {
+  const ports = createFakePorts()
+  const { job, objectKey, answer } = await addPointed(ports)
+  await ports.objects.putBytes(objectKey, Buffer.from('{}'), 'application/json')
+  await record(ports, job, answer)
+  await ports.objects.delete(objectKey)
+  await record(ports, job, answer)
+  assert.equal(ports.metrics.counted('results', { outcome: 'repeat' }), 1)
 })
 
 test('every answer to a job that does not exist is poison', async () => {

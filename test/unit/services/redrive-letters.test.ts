@@ -58,6 +58,18 @@ test('killed between the effect and the letter, the repeat resolves it and start
   assert.deepEqual(states(ports), ['redriven'])
 })
 
+test('of two that redrive a letter at once neither is refused, and one attempt begins', async () => {
+  const ports = createFakePorts()
+  const job = await buried(ports)
+  const both = await Promise.all([redriveLetters(ports, ORDER), redriveLetters(ports, { ...ORDER, by: 'other' })])
+  assert.deepEqual(
+    both.flatMap(({ outcomes }) => outcomes.map(({ outcome, attempt }) => [outcome, attempt])),
+    Array(2).fill(['redriven', 2]),
+  )
+  assert.equal((await ports.jobs.find(job.jobId))?.attempt, 2)
+  assert.deepEqual(states(ports), ['redriven'])
+})
+
 test('a letter of no job is sent to its own queue again, as it came', async () => {
   const ports = createFakePorts()
   const bodies = { analysis: 'not JSON {', results: '{"version":2}' }
