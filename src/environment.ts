@@ -24,10 +24,13 @@ export const environmentSchema = Type.Object({
     examples: ['postgres://user:password@host:5432/name'],
   }),
   DATABASE_POOL: integer(10, 1, 200, 'Most connections to PostgreSQL held by one process'),
-  REDIS_URL: optional('Redis 6.2 or Valkey; without it a redis-server of our own', {
-    pattern: '^rediss?://',
-    examples: ['redis://host:6379'],
-  }),
+  REDIS_URL: optional(
+    'Redis 6.2 or Valkey, or several nodes of a cluster, comma separated; without it one of our own',
+    {
+      pattern: '^rediss?://',
+      examples: ['redis://host:6379', 'redis://one:7000,two:7000,three:7000'],
+    },
+  ),
   AWS_REGION: text('us-east-1', 'Region of the bucket and the queues'),
   AWS_ENDPOINT_URL: optional('Any S3- and SQS-compatible endpoint; without it AWS, or embedded stand-ins', {
     pattern: '^https?://',

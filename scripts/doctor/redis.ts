@@ -1,6 +1,7 @@
 /** Redis: reachable, recent enough, never evicting, with memory left, and with a queue that moves. */
 import { Redis } from 'ioredis'
 import { TOPOLOGY } from '../../infra/topology.ts'
+import { parseRedisUrl } from '../../src/queues/redis-place.ts'
 import { ANSWER_TIMEOUT_MS, type Check, type Finding, fault, info, ok, warning } from './check.ts'
 
 const OLDEST_VERSION = [6, 2] as const
@@ -12,30 +13,33 @@ const BASE = `${TOPOLOGY.jobQueue.prefix}:${TOPOLOGY.jobQueue.name}`
 export function checkRedis(url: string): Check {
   return {
     name: 'redis',
-    async run() {
-      const redis = new Redis(url, {
-        lazyConnect: true,
-        connectTimeout: ANSWER_TIMEOUT_MS,
-        commandTimeout: ANSWER_TIMEOUT_MS,
-        maxRetriesPerRequest: 0,
-        retryStrategy: () => null,
-      })
-      const failures: Error[] = []
-      redis.on('error', (error) => failures.push(error))
-      try {
-        await redis.connect().catch((error: unknown) => {
-          // "Connection is closed" says less than why it was.
-          throw failures[0] ?? error
-        })
-        return await look(redis)
-      } finally {
-        redis.disconnect()
-      }
-    },
+    run: async () => (await Promise.all(parseRedisUrl(url).urls.map(lookAt))).flat(),
     mendOf: (error) =>
       /WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(String(error))
         ? 'mend user and password in REDIS_URL'
         : 'start Redis, or mend host and port in REDIS_URL; uploads are accepted meanwhile, and wait in their rows',
+  }
+}
+
+/** One server, or one node of a cluster. */
+async function lookAt(url: string): Promise<Finding[]> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: ANSWER_TIMEOUT_MS,
+    commandTimeout: ANSWER_TIMEOUT_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  })
+  const failures: Error[] = []
+  redis.on('error', (error) => failures.push(error))
+  try {
+    await redis.connect().catch((error: unknown) => {
+      // "Connection is closed" says less than why it was.
+      throw failures[0] ?? error
+    })
+    return await look(redis)
+  } finally {
+    redis.disconnect()
   }
 }
 
@@ -47,7 +51,7 @@ async function look(redis: Redis): Promise<Finding[]> {
     checkMemory(facts),
     describePersistence(facts),
     ...(await checkCluster(redis, facts)),
-    ...(await checkQueue(redis)),
+    ...(await checkQueue(redis).catch(unlessElsewhere)),
   ]
 }
 
@@ -124,6 +128,12 @@ async function checkQueue(redis: Redis): Promise<Finding[]> {
   if (clients === 0 && waits === 0) found.push(warning('no forwarder is connected', mend))
   const text = `the queue holds ${waits} waiting and ${active.length} active jobs`
   return found.length > 0 ? found : [ok(`${text}; forwarders connected: ${clients ?? 'unknown'}`)]
+}
+
+/** Of a cluster one node has the queue; the others say so. */
+function unlessElsewhere(error: unknown): Finding[] {
+  if (/^ReplyError: MOVED /.test(String(error))) return []
+  throw error
 }
 
 /** Whose lock has run out, and who are still active after that was seen: jobs that just ended have neither. */

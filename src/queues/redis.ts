@@ -1,6 +1,7 @@
 /** Connections to Redis, by what they are for: each kind fails, waits and reconnects differently. */
-import { Redis, type RedisOptions } from 'ioredis'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Log } from '../ports.ts'
+import { parseRedisUrl, type RedisPlace } from './redis-place.ts'
 
 /**
  * - `commands`: answers or fails within `COMMAND_TIMEOUT_MS`, and at once while Redis is known to be down.
@@ -19,26 +20,75 @@ export const HUNG_PAUSE_MS = 3000
 /** How long a command waits for a connection that is just being made. */
 export const CONNECT_WAIT_MS = 1500
 
+type RoleOptions = Pick<
+  RedisOptions,
+  | 'enableOfflineQueue'
+  | 'enableAutoPipelining'
+  | 'maxRetriesPerRequest'
+  | 'autoResendUnfulfilledCommands'
+  | 'autoResubscribe'
+  | 'commandTimeout'
+>
+
 const FAIL_FAST = {
   enableOfflineQueue: false,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   commandTimeout: COMMAND_TIMEOUT_MS,
-} satisfies RedisOptions
-const OPTIONS = {
+} satisfies RoleOptions
+const OPTIONS: Readonly<Record<RedisRole, RoleOptions>> = {
   commands: { ...FAIL_FAST, enableAutoPipelining: true },
   producer: FAIL_FAST,
   subscriber: { ...FAIL_FAST, autoResubscribe: false },
   worker: { maxRetriesPerRequest: null, enableAutoPipelining: true },
-} satisfies Record<RedisRole, RedisOptions>
+}
 
-/** Makes the factory of connections to one Redis (`redis://` or `rediss://`). Outages are logged once each. */
+const CONNECTING = { connectTimeout: 5000, retryStrategy: reconnectDelayMs } satisfies RedisOptions
+
+/** Makes the factory of connections to one Redis, or to a cluster. Outages are logged once each. */
 export function createConnectRedis(url: string, log: Log): ConnectRedis {
+  const place = parseRedisUrl(url)
   return (role) => {
-    const redis = new Redis(url, { connectTimeout: 5000, retryStrategy: reconnectDelayMs, ...OPTIONS[role] })
+    const isOfCluster = place.nodes.length > 0
+    const redis = isOfCluster ? connectToCluster(place, role) : new Redis(url, { ...CONNECTING, ...OPTIONS[role] })
     logOutages(redis, log, role)
     return redis
   }
+}
+
+/**
+ * Commands go to the node that has their keys, and all keys of a call are in one slot. What is published reaches every
+ * node, so one subscriber connection to any of them hears it all; when that is lost the next node is tried, and the
+ * process knows that it may have missed something, which a cluster client's own subscriber does not tell.
+ */
+function connectToCluster(place: RedisPlace, role: RedisRole): Redis {
+  if (role === 'subscriber') return subscribeToAny(place)
+  const { enableAutoPipelining = false, enableOfflineQueue = true, ...redisOptions } = OPTIONS[role]
+  const cluster = new Cluster([...place.nodes], {
+    clusterRetryStrategy: reconnectDelayMs,
+    enableAutoPipelining,
+    enableOfflineQueue,
+    redisOptions: { connectTimeout: CONNECTING.connectTimeout, ...redisOptions, ...secretsOf(place) },
+  })
+  // The same commands, events and states; only what concerns a single server is missing, and nobody here asks for it.
+  return cluster as unknown as Redis
+}
+
+function subscribeToAny(place: RedisPlace): Redis {
+  const { nodes } = place
+  let next = Math.floor(Math.random() * nodes.length)
+  const retryStrategy = (tries: number): number => {
+    next = (next + 1) % nodes.length
+    Object.assign(redis.options, nodes[next])
+    return reconnectDelayMs(tries)
+  }
+  const options = { ...CONNECTING, ...OPTIONS.subscriber, ...secretsOf(place), ...nodes[next] }
+  const redis: Redis = new Redis({ ...options, retryStrategy })
+  return redis
+}
+
+function secretsOf({ tls, username, password }: RedisPlace) {
+  return { ...(username && { username }), ...(password && { password }), ...(tls && { tls: {} }) }
 }
 
 /** Short, because a process without Redis shows nothing live; jittered, because many processes lose it together. */
