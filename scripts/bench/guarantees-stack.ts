@@ -1,4 +1,5 @@
 /** PostgreSQL, Redis and SQS, each in a process of its own, and jobs to be carried through them. */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { loadConfig } from '../../src/config.ts'
 import { createUuidV7 } from '../../src/domain/ids.ts'
 import type { Job } from '../../src/domain/job.ts'
@@ -23,6 +24,8 @@ export interface GuaranteesStack {
   readonly awsUrl: string
   startRole(role: WorkerRole, env?: Readonly<Record<string, string>>): Promise<RoleProcess>
   startApi(env?: Readonly<Record<string, string>>): Promise<BenchProcess>
+  /** A script with the stores in its environment, which ends by itself. */
+  startScript(args: readonly string[]): ChildProcess
   stop(): Promise<void>
 }
 
@@ -71,13 +74,18 @@ export async function startGuaranteesStack(): Promise<GuaranteesStack | string> 
       own.defer(started.stop)
       return started
     },
+    startScript: (args) => {
+      const { PATH = '' } = process.env
+      return spawn(process.execPath, args, { env: { PATH, ...env }, stdio: ['ignore', 'ignore', 'inherit'] })
+    },
     stop: () => own.disposeAsync(),
   }
 }
 
 /** Makes jobs as accepted uploads leave them: stored, and known to the log. */
-export async function makeStored(ports: Ports, count: number): Promise<Job[]> {
-  const made = await Promise.all(Array.from({ length: count }, (_, n) => makeOne(ports, `owner-${n % OWNERS}`)))
+export async function makeStored(ports: Ports, count: number, owner?: string): Promise<Job[]> {
+  const nameOf = (n: number): string => owner ?? `owner-${n % OWNERS}`
+  const made = await Promise.all(Array.from({ length: count }, (_, n) => makeOne(ports, nameOf(n))))
   const [first] = made
   const stored = await ports.jobs.advance(made.map(({ jobId, attempt }) => ({ jobId, attempt, to: 'stored' })))
   if (first === undefined || stored.some(({ moved }) => !moved)) throw new Error('the jobs could not be made')
