@@ -65,8 +65,7 @@ export function openReader({ urls, path, key, tally, onEvent }: ReaderOptions): 
   let comesBack: NodeJS.Timeout | undefined
 
   function onFrame({ event, data, id }: Frame): void {
-    if (id !== '') place.pass(id, event !== '' && event !== 'snapshot')
-    if (id !== '') placed.resolve()
+    if (id !== '' && place.pass(id, event !== '' && event !== 'snapshot')) placed.resolve()
     if (event === '') return
     if (event === 'gap') tally.gaps += 1
     tally.received += 1
@@ -76,13 +75,11 @@ export function openReader({ urls, path, key, tally, onEvent }: ReaderOptions): 
   }
 
   function open(): void {
-    const { hostname, port, host } = urls[connections % urls.length] as URL
+    const url = urls[connections % urls.length] as URL
     connections += 1
-    const cursor = place.lastId() === '' ? '' : `last-event-id: ${place.lastId()}\r\n`
-    const own = connect(Number(port), hostname)
+    const own = connect(Number(url.port), url.hostname)
     socket = own
-    own.setNoDelay(true)
-    own.write(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${key}\r\n${cursor}\r\n`)
+    own.write(headOf(url, path, key, place.lastId()))
     const take = createParser(onFrame, (ms) => {
       retryMs = ms
     })
@@ -118,6 +115,11 @@ export function openReader({ urls, path, key, tally, onEvent }: ReaderOptions): 
   }
 }
 
+function headOf({ host }: URL, path: string, key: string, lastId: string): string {
+  const cursor = lastId === '' ? '' : `last-event-id: ${lastId}\r\n`
+  return `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${key}\r\n${cursor}\r\n`
+}
+
 /** Reads what comes piece by piece; true at the last chunk of an answer, for a stream that ends keeps its connection. */
 function createParser(onFrame: (frame: Frame) => void, onRetry: (ms: number) => void): (chunk: string) => boolean {
   let rest = ''
@@ -146,7 +148,8 @@ function createPlace(tally: Tally) {
   return {
     seq: () => seq,
     lastId: () => lastId,
-    pass(id: string, isEvent: boolean): void {
+    /** Always true: there is a place now. */
+    pass(id: string, isEvent: boolean): boolean {
       const [place = '', position = '0'] = id.split('.')
       const next = Number(position)
       if (place === epoch) {
@@ -157,6 +160,7 @@ function createPlace(tally: Tally) {
         if (next > seq + step) tally.lost += next - seq - step
       }
       ;[epoch, seq, lastId] = [place, Math.max(next, place === epoch ? seq : 0), id]
+      return true
     },
   }
 }
