@@ -6,7 +6,8 @@ export interface Inspector {
 }
 
 export async function openInspector(output: string): Promise<Inspector> {
-  const address = /Debugger listening on (ws:\S+)/.exec(output)?.[1]
+  // The launcher's comes first, which has become the API since.
+  const address = [...output.matchAll(/Debugger listening on (ws:\S+)/g)].at(-1)?.[1]
   if (address === undefined) throw new Error(`no inspector listens:\n${output}`)
   const socket = new WebSocket(address)
   await new Promise((resolve, reject) => {

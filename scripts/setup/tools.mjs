@@ -39,6 +39,12 @@ const TOOLS = {
     without: 'tests in a real browser are skipped',
     by: 'install Chromium',
   },
+  nginx: {
+    title: 'nginx',
+    isThere: () => findCommand('nginx') !== undefined,
+    without: 'the test behind nginx is skipped',
+    by: 'install nginx',
+  },
   curl: {
     title: 'curl',
     isThere: () => findCommand('curl') !== undefined,

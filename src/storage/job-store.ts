@@ -19,7 +19,7 @@ export function createJobStore(db: Database): JobStore {
     restart: (jobId, attempt) => restart(db, jobId, attempt),
     list: async (owner, filter) => (await listJobRows(db, owner, filter)).map(toJob),
     countInFlight: (limit) => countInFlight(db, limit),
-    findUnfinished: async (owners, most) => (await findUnfinishedRows(db, owners, most)).map(toJob),
+    findUnfinished: async (owners, mostOfEach) => (await findUnfinishedRows(db, { owners, mostOfEach })).map(toJob),
     countUnfinished: (owner, atMost) => countUnfinished(db, owner, atMost),
     find: async (jobId) => (await findJobs(db, [jobId]))[0],
     findMany: (jobIds) => findJobs(db, jobIds),

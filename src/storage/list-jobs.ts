@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { JobFilter } from '../ports.ts'
 import type { Database } from './database.ts'
 import { fitText, JOB_COLUMNS, type JobRow } from './job-rows.ts'
+import { type Given, prepareForOne } from './statement.ts'
 
 /** An owner's rows, newest first, from a place in the list on: an index in this order is read until the page is full. */
 export function listJobRows(db: Database, owner: string, filter: JobFilter): Promise<JobRow[]> {
@@ -16,15 +17,25 @@ export function listJobRows(db: Database, owner: string, filter: JobFilter): Pro
   return query.orderBy('created_at', 'desc').orderBy('job_id', 'desc').limit(limit).execute()
 }
 
+const UNFINISHED: readonly Given<Wanted>[] = [
+  ['owners', 'text[]', ({ owners }) => owners],
+  ['most', 'integer', ({ mostOfEach }) => mostOfEach],
+]
+
 /** By `jobs_unfinished_of_owner`, each owner by itself: one with a long backlog takes no room from the others. */
-export async function findUnfinishedRows(db: Database, owners: readonly string[], most: number): Promise<JobRow[]> {
-  const columns = sql.join(JOB_COLUMNS.map((column) => sql.ref(`j.${column}`)))
-  const { rows } = await sql<JobRow>`
-    select ${columns} from unnest(${[...owners]}::text[]) as o(owner) cross join lateral (
-      select * from jobs where owner = o.owner and finished_at is null
-      order by created_at desc, job_id desc limit ${most}::integer
-    ) as j`.execute(db)
-  return rows
+export const findUnfinishedRows = prepareForOne<Wanted, JobRow>(
+  UNFINISHED,
+  (source) => `
+  select ${JOB_COLUMNS.map((column) => `j.${column}`).join(', ')}
+  from ${source} cross join unnest(c.owners) as o(owner) cross join lateral (
+    select * from jobs where owner = o.owner and finished_at is null
+    order by created_at desc, job_id desc limit c.most
+  ) as j`,
+)
+
+interface Wanted {
+  readonly owners: readonly string[]
+  readonly mostOfEach: number
 }
 
 function matches(q: string) {
