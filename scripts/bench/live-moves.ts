@@ -10,10 +10,20 @@ const GOES_ON_MS = 3000
 const LATEST_MS = 60_000
 const POLL_MS = 20
 
-/** `kill -9` of the process with all streams, while events go on; the clients come to another by themselves. */
+/** The process with all streams dies, or stops in order, while events go on; the clients come to another by themselves. */
 export async function reportMove(stack: GuaranteesStack, figures: Figures): Promise<void> {
+  await move(stack, figures, { name: 'killed', signal: 'SIGKILL' })
+  await move(stack, figures, { name: 'drained', signal: 'SIGTERM' })
+}
+
+interface Move {
+  readonly name: string
+  readonly signal: NodeJS.Signals
+}
+
+async function move(stack: GuaranteesStack, figures: Figures, { name, signal }: Move): Promise<void> {
   const { ports } = stack
-  const owners = await makeOwners(ports, OWNERS, 'moves')
+  const owners = await makeOwners(ports, OWNERS, name)
   const [dying, other] = [await stack.startApi(ROOMY), await stack.startApi(ROOMY)]
   const tally = createTally()
   const readers = await openReaders([dying.url, other.url], owners, STREAMS, tally)
@@ -21,7 +31,7 @@ export async function reportMove(stack: GuaranteesStack, figures: Figures): Prom
   const publishing = publishSteadily(ports, owners, EVENTS_PER_S, ending.signal)
   await pause(SETTLE_MS)
   const killedAt = performance.now()
-  process.kill(dying.pid, 'SIGKILL')
+  process.kill(dying.pid, signal)
   await pause(GOES_ON_MS)
   ending.abort()
   const sent = await publishing
@@ -32,12 +42,12 @@ export async function reportMove(stack: GuaranteesStack, figures: Figures): Prom
   const behind = readers.filter((reader, n) => !isCaughtUp(reader, n)).length
   const more = { streams: STREAMS, events: sent, published_on_s: GOES_ON_MS / 1000, behind }
   figures.add(
-    { name: 'moved-within', value: behind === 0 ? tookS : LATEST_MS, unit: 's', target: 10, bound: 'most' },
+    { name: `${name}-within`, value: behind === 0 ? tookS : LATEST_MS, unit: 's', target: 10, bound: 'most' },
     more,
   )
   const faults = tally.lost + tally.doubled + tally.disordered + tally.gaps
   figures.add(
-    { name: 'moved-faults', value: faults, unit: 'events', target: 0, bound: 'most' },
+    { name: `${name}-faults`, value: faults, unit: 'events', target: 0, bound: 'most' },
     { ...tally, latenciesMs: undefined },
   )
   await closeAll(readers)

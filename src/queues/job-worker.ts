@@ -118,10 +118,16 @@ async function pass(gate: JobGate, owner: string, job: Job<QueuedJobData>, token
 
 /** Without an `error` listener an EventEmitter throws: a lost connection would end the process. */
 function observe(worker: Worker<QueuedJobData>, queue: string, log: Log, connection: Redis): void {
+  let told = ''
   worker.on('error', (error) => {
-    // A lost connection is logged once, by the connection itself; BullMQ tells of every attempt to mend it.
-    const level = connection.status === 'ready' ? 'warn' : 'debug'
+    // A lost connection is logged once, by the connection itself; BullMQ tells of every attempt to mend it. A Redis
+    // that takes no writes refuses many times a second, and says the same each time.
+    const level = connection.status === 'ready' && error.message !== told ? 'warn' : 'debug'
+    told = error.message
     log[level]({ queue, err: error }, 'job worker error')
+  })
+  worker.on('completed', () => {
+    told = ''
   })
   worker.on('stalled', (id) => log.warn({ queue, id }, 'queued job stalled and waits again'))
   worker.on('failed', (job, error) => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createClient } from '../../src/client/tonewire.ts'
 import { openEvents } from '../support/events.ts'
 import { uploadTone } from '../support/outages.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const { places: own, env } = await openTestPlaces()
 // Two instances share a database that both can open.
@@ -76,6 +78,29 @@ test('an owner with as many streams as it may have is refused one more, and a fu
     stream.close()
     await stream.ended
   }
+})
+
+test('the typed client follows all jobs, and goes on where it was when its connection breaks', async () => {
+  const proxy = await startTcpProxy(Number(new URL(system.url).port))
+  const client = createClient({ url: `http://127.0.0.1:${proxy.port}`, key: TEST_KEY })
+  const stopping = new AbortController()
+  const { event_cursor: cursor } = (await getJson(`${system.url}/v1/jobs/${(await uploadTone(system)).job_id}`)).body
+  const ended: unknown[] = []
+  const jobs = [await uploadTone(system)]
+  for await (const { event, data } of client.follow('all', { cursor: String(cursor), signal: stopping.signal })) {
+    if (event !== 'completed') continue
+    ended.push(data.job_id)
+    if (data.job_id === jobs[1]?.job_id) break
+    if (data.job_id !== jobs[0]?.job_id) continue
+    await proxy.stop()
+    jobs.push(await uploadTone(system))
+    await proxy.start()
+  }
+  assert.equal(new Set(ended).size, ended.length)
+  assert.deepEqual(
+    ended.slice(-2),
+    jobs.map(({ job_id: jobId }) => jobId),
+  )
 })
 
 test('a job can be waited for, one change at a time, and none is missed', async () => {
