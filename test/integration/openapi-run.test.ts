@@ -179,11 +179,31 @@ test('another owner’s key finds nothing: 404 for each id, and lists without it
     const body = example === undefined ? {} : json(example)
     if (/\{(job|token)_id\}/.test(path)) {
       assert.deepEqual([(await call(name, { key: OTHER_KEY, ...body })).status, name], [404, name])
+    } else if (path.endsWith('/events')) {
+      assert.equal(await beginningOf(name, OTHER_KEY), 'id: place')
     } else if (name.startsWith('GET ')) {
       assert.deepEqual(JSON.parse((await call(name, { key: OTHER_KEY })).text).items, [], name)
     }
   }
 })
+
+/** The first frame of a stream that does not end, with the place in the log left out. */
+async function beginningOf(name: string, key: string): Promise<string> {
+  called.add(name)
+  const [, path = ''] = name.split(' ')
+  const leaving = new AbortController()
+  const response = await fetch(system.url + path, { headers: bearer(key), signal: leaving.signal })
+  assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
+  let text = ''
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk
+    const [, first] = /^retry: \d+\n\n(.*)\n\n/s.exec(text) ?? []
+    if (first === undefined) continue
+    leaving.abort()
+    return first.replace(/^id: \S+$/, 'id: place')
+  }
+  return text
+}
 
 test('this run went through every operation, but for what needs a failed job or a delivery', () => {
   const missed = operations.map(({ name }) => name).filter((name) => !called.has(name))
