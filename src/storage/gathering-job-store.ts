@@ -12,7 +12,7 @@ const BATCH = { maxSize: 100, maxInFlight: 4, lingerMs: 20, enough: 3 }
 /** Makes jobs of different ids and without keys, in order; undefined for what has to be made alone. */
 type CreateMany = (jobs: readonly NewJob[]) => Promise<(Job | undefined)[]>
 
-/** The same store, whose `create`, `find` and single `advance` calls of concurrent callers share statements. */
+/** The same store, whose `create`, `find`, `findUnfinished` and single `advance` calls of concurrent callers share statements. */
 export function createGatheringJobStore(store: JobStore, createMany: CreateMany): JobStore {
   // An upload waits for its row before its bytes are read.
   const create = createBatcher<NewJob, Job>({
@@ -27,16 +27,42 @@ export function createGatheringJobStore(store: JobStore, createMany: CreateMany)
       return jobIds.map((jobId) => rows.get(jobId))
     },
   })
+  // A thousand browsers that come back at once ask each for their owner.
+  const findUnfinished = createBatcher<Wanted, Job[]>({
+    ...BATCH,
+    lingerMs: 0,
+    run: async (all) => {
+      const most = Math.max(...all.map(({ mostOfEach }) => mostOfEach))
+      const rows = await store.findUnfinished([...new Set(all.map(({ owner }) => owner))], most)
+      const byOwner = Map.groupBy(rows, ({ owner }) => owner)
+      return all.map(({ owner, mostOfEach }) => newest(byOwner.get(owner) ?? [], mostOfEach))
+    },
+  })
   const advance = createBatcher<StatusChange, Advanced>({ ...BATCH, run: (changes) => advanceEach(store, changes) })
   return {
     ...store,
     create: (job) => (job.idempotencyKey ? store.create(job) : create(job)),
     find,
+    findUnfinished: ([owner, ...others], mostOfEach) =>
+      owner === undefined || others.length > 0
+        ? store.findUnfinished(owner === undefined ? [] : [owner, ...others], mostOfEach)
+        : findUnfinished({ owner, mostOfEach }),
     advance: async (changes) => {
       const [only, ...others] = changes
       return only !== undefined && others.length === 0 ? [await advance(only)] : store.advance(changes)
     },
   }
+}
+
+interface Wanted {
+  readonly owner: string
+  readonly mostOfEach: number
+}
+
+function newest(jobs: Job[], most: number): Job[] {
+  if (jobs.length <= most) return jobs
+  const inOrder = jobs.toSorted((a, b) => +b.createdAt - +a.createdAt || (a.jobId < b.jobId ? 1 : -1))
+  return inOrder.slice(0, most)
 }
 
 /** One change that the database refuses must not fail those it happens to travel with: then each goes alone. */

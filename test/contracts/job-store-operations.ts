@@ -216,6 +216,8 @@ export function describeRestart({ store, age, jobIn }: JobStoreSuite): void {
     const newest = await store().list(one, { statuses: UNFINISHED_STATUSES, limit: 2 })
     assert.deepEqual(await idsOf([one, other, 'nobody'], 2), [...newest.map(({ jobId }) => jobId), calm].sort())
     assert.deepEqual(await idsOf([], 100), [])
+    const atOnce = await Promise.all([idsOf([one], 2), idsOf([other], 100), idsOf([one], 100), idsOf(['nobody'], 1)])
+    assert.deepEqual(atOnce, [newest.map(({ jobId }) => jobId).sort(), [calm], [...busy].sort(), []])
   })
 
   test('jobs in flight are those forwarded or analysing, counted by owner as far as asked', async () => {

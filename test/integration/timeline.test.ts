@@ -90,7 +90,8 @@ test('an open dead letter is told to its job’s owner without what is for opera
   await deadLetters.keep(newLetter({ ...ended, owner: 'other', code: 'claimed-by-another' }))
   await deadLetters.keep(newLetter({ ...ended, code: 'long-decided', settled: 'over' }))
   const [letter] = await deadLetters.list({ jobId, code: 'analysis-abandoned' }, { limit: 1 })
-  const toldTo = async (key: string) => (await timelineOf(jobId, key)).explanation.filter((line) => /dead letter/.test(line))
+  const toldTo = async (key: string) =>
+    (await timelineOf(jobId, key)).explanation.filter((line) => /dead letter/.test(line))
   const what = /^Open dead letter since .* ago: analysis-abandoned \(while analysing, in attempt 1\)/
   const [toOwner = '', ...more] = await toldTo(TEST_KEY)
   assert.match(toOwner, what)
