@@ -1,9 +1,10 @@
 /** Streams that have to move: their process is killed, or they leave by themselves every second. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Figures } from './figures.ts'
 import { dispatchAll, type GuaranteesStack, makeStored, PIPELINE, untilUnfinished } from './guarantees-stack.ts'
 import { makeOwners, publishSteadily } from './live-owners.ts'
 import { createTally, openReader, type Reader } from './live-reader.ts'
-import { closeAll, EVENTS_PER_S, OWNERS, openReaders, pause, ROOMY, SETTLE_MS, STREAMS } from './live-streams.ts'
+import { closeAll, EVENTS_PER_S, OWNERS, openReaders, ROOMY, SETTLE_MS, STREAMS } from './live-streams.ts'
 import { benchKey } from './upload-stack.ts'
 
 const GOES_ON_MS = 3000

@@ -1,5 +1,7 @@
 /** Thousands of open streams of one process: what an event takes to all of them, and what they cost. */
+
 import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Figures } from './figures.ts'
 import type { GuaranteesStack } from './guarantees-stack.ts'
@@ -19,8 +21,6 @@ const AT_ONCE = 100
 export const SETTLE_MS = 2000
 /** Nothing but streams is measured: no limit is to stand in their way. */
 export const ROOMY = { MAX_STREAMS: '20000', MAX_STREAMS_PER_OWNER: '20000', RATE_LIMIT_REQUESTS_PER_S: '0' }
-
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Opens so many, in turn for each owner, and resolves when each knows its place. */
 export async function openReaders(

@@ -1,10 +1,12 @@
 /** Two processes that tell of the same jobs in random order: no reader may see one go back, or end twice. */
+
 import { once } from 'node:events'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Figures } from './figures.ts'
 import type { GuaranteesStack } from './guarantees-stack.ts'
 import { makeOwners } from './live-owners.ts'
 import { createTally, openReader } from './live-reader.ts'
-import { pause, ROOMY, SETTLE_MS } from './live-streams.ts'
+import { ROOMY, SETTLE_MS } from './live-streams.ts'
 
 const JOBS = 1000
 const WRITERS = 2

@@ -1,5 +1,5 @@
 /**
- * Calls of SQS without the SDK's layers, which cost a busy worker more than all else it does: JSON over kept-alive
+ * Calls of SQS without the SDK's layers, which took a fifth of what a job cost all workers: JSON over kept-alive
  * connections, signed as the SDK signs. For what is asked again and again; queues are made and found with the SDK.
  *
  *   https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
