@@ -8,7 +8,7 @@ import type { AuthOptions } from './http/auth.ts'
 import type { App } from './http/dependencies.ts'
 import type { HealthDependencies } from './http/routes/health.ts'
 import type { Ports, QueuedJob } from './ports.ts'
-import { aborted, pause } from './queues/pause.ts'
+import { aborted, pause, unlessAborted } from './queues/pause.ts'
 import type { Runtime } from './runtime.ts'
 import { analyseRecording } from './services/analyse-recording.ts'
 import { buryingForwards, collectDeadLetters } from './services/collect-dead-letters.ts'
@@ -147,11 +147,11 @@ async function tryEnsureKeys({ ports, logger }: RoleContext, keys: readonly Boot
   return made
 }
 
-async function runReconciler({ ports, config, signal, logger }: RoleContext): Promise<void> {
+async function runReconciler({ ports, config, signal, release, logger }: RoleContext): Promise<void> {
   const { stalledAfterS: waitingS, inFlightCheckS: inFlightS, maxJobAgeS: maxAgeS } = config
   while (!signal.aborted) {
     try {
-      await reconcile(ports, { waitingS, inFlightS, maxAgeS, signal })
+      await unlessAborted(reconcile(ports, { waitingS, inFlightS, maxAgeS, signal }), release)
     } catch (error) {
       logger.warn({ err: error }, 'reconciler pass broken off')
     }
@@ -164,14 +164,17 @@ const SWEEP_MARGIN_S = 3600
 /** Above what a process remembers of a key that has ended. */
 const SETTLE_S = 15
 
-/** Apart from the reconciler: a long sweep must not keep a stalled job waiting. */
-async function runUpkeep({ ports, config, signal, logger }: RoleContext): Promise<void> {
+/**
+ * Apart from the reconciler: a long sweep must not keep a stalled job waiting. Every step of it may be repeated: one that
+ * an outage holds up beyond the time to stop is left where it is.
+ */
+async function runUpkeep({ ports, config, signal, release, logger }: RoleContext): Promise<void> {
   const graceS = Math.max(86_400, config.uploadTimeoutS + SWEEP_MARGIN_S)
   while (!signal.aborted) {
     try {
-      await deleteOwners(ports, { settleS: SETTLE_S, signal })
-      await purgeJobs(ports, { retentionDays: config.retentionDays, signal })
-      await sweepObjects(ports, { intervalS: config.sweepIntervalS, graceS, signal })
+      await unlessAborted(deleteOwners(ports, { settleS: SETTLE_S, signal }), release)
+      await unlessAborted(purgeJobs(ports, { retentionDays: config.retentionDays, signal }), release)
+      await unlessAborted(sweepObjects(ports, { intervalS: config.sweepIntervalS, graceS, signal }), release)
     } catch (error) {
       logger.warn({ err: error }, 'upkeep pass broken off')
     }

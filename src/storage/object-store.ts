@@ -54,7 +54,25 @@ export function createS3Client({ region, endpoint, credentials }: S3Options): S3
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
   }
-  return new S3Client(config)
+  return endingAtOnce(new S3Client(config))
+}
+
+/** `destroy()` cuts every request off; without this the SDK would try what it cut off again, and keep the process alive. */
+function endingAtOnce(client: S3Client): S3Client {
+  let destroyed = false
+  client.middlewareStack.add(
+    (next) => (args) => {
+      if (destroyed) throw new Error('The S3 client was closed')
+      return next(args)
+    },
+    { step: 'deserialize', name: 'refuseWhenDestroyed' },
+  )
+  const destroy = client.destroy.bind(client)
+  client.destroy = () => {
+    destroyed = true
+    destroy()
+  }
+  return client
 }
 
 export interface ObjectStoreOptions {

@@ -1,4 +1,4 @@
-/** A role whose statements hang, behind a lock that nobody gives up, ends within its budget all the same. */
+/** A role whose statements hang, behind a lock that nobody gives up, or whose object store does, ends within its budget. */
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
@@ -7,6 +7,7 @@ import { findQueueUrl } from '../../src/queues/sqs-client.ts'
 import { newJob } from '../contracts/job-store-suite.ts'
 import { startTestAws } from '../support/aws.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
+import { startFaultyEndpoint } from '../support/http-faults.ts'
 import { startProcess } from '../support/processes.ts'
 import { startTestRedis } from '../support/redis.ts'
 import { openJobStore, openMigrated, untilBlocked } from '../support/storage.ts'
@@ -66,4 +67,18 @@ describe('stopping while a statement hangs', { skip: skipWithoutPostgres }, () =
       }
     })
   }
+})
+
+test('the role reconcile exits 0 within STOP_TIMEOUT_S and five seconds while S3 hangs', {
+  skip: skipWithoutPostgres,
+}, async () => {
+  const { env, aws } = stack!
+  const endpoint = await startFaultyEndpoint(aws.endpoint)
+  endpoint.setFault(({ url = '' }) => (url.startsWith(`/${aws.bucket}`) ? 'hang' : undefined))
+  const process = startProcess(['workers/reconcile.ts'], { ...env, AWS_ENDPOINT_URL: endpoint.url })
+  await endpoint.untilFaults(1)
+  const began = performance.now()
+  assert.deepEqual(await process.kill('SIGTERM'), { code: 0, signal: null }, process.output())
+  const tookS = (performance.now() - began) / 1000
+  assert.ok(tookS < STOP_TIMEOUT_S + RELEASE_S, `${tookS} s`)
 })
