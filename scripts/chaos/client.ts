@@ -24,6 +24,9 @@ export interface Given {
 const PASSES = new Set([425, 429, 502, 503, 504])
 /** The upload before broke off, or another of the same key is under way: sent again. */
 const PASSING_CODES = new Set(['idempotency-busy', 'upload-expired', 'upload-aborted', 'upload-too-slow'])
+/** An upload straight to the store is not sent to the API: once expired it stays so, and a new one has to begin. */
+const stands = (path: string, code: unknown): boolean =>
+  !PASSING_CODES.has(`${code}`) || (code === 'upload-expired' && path.startsWith('/v1/uploads/'))
 const WAIT_MS = 150
 const ANSWER_MS = 15_000
 
@@ -47,7 +50,7 @@ export function createClient(url: string, key: string, deadline: AbortSignal): C
       while (!deadline.aborted) {
         try {
           const answer = await once(method, path, given)
-          if (!PASSES.has(answer.status) && !PASSING_CODES.has(`${answer.body.code}`)) return answer
+          if (!PASSES.has(answer.status) && stands(path, answer.body.code)) return answer
           last = `${answer.status} ${JSON.stringify(answer.body)}`
         } catch (error) {
           last = String(error)

@@ -8,7 +8,7 @@ import { ALL_KINDS, type Kind, type Load, sendLoad } from './load.ts'
 import type { CallCount, Kill } from './role.ts'
 import { endLeases, sweepNow, whenSettled } from './settle.ts'
 import { verify } from './verify.ts'
-import type { World } from './world.ts'
+import { DIRECT_UPLOAD_TIMEOUT_S, type World } from './world.ts'
 
 export interface KillCell {
   readonly name: string
@@ -153,7 +153,9 @@ export async function runUnder(
   const { owner, key } = await world.newOwner()
   const deadline = AbortSignal.timeout(boundMs)
   const { url, adminKey, ports: queues } = world
-  const options = { url, key, adminKey, queues, callbackUrl: world.receiver.url, deadline }
+  const { receiver } = world
+  const timing = { directUploadTimeoutS: DIRECT_UPLOAD_TIMEOUT_S, deadline }
+  const options = { url, key, adminKey, queues, callbackUrl: receiver.url, ...timing }
   const loads: Load[] = []
   const more = async (others: readonly Kind[]): Promise<void> => {
     loads.push(await sendLoad({ ...options, kinds: others }))

@@ -33,6 +33,8 @@ export interface LoadOptions {
     'jobQueue' | 'analysisQueue' | 'resultQueue' | 'analysisDeadQueue' | 'resultDeadQueue' | 'objects'
   >
   readonly callbackUrl: string
+  /** What the API gives an upload straight to the store; counted from before it is offered. */
+  readonly directUploadTimeoutS: number
   readonly deadline: AbortSignal
 }
 

@@ -29,6 +29,7 @@ export interface World {
   close(): Promise<void>
 }
 
+export const DIRECT_UPLOAD_TIMEOUT_S = 6
 /** What is a matter of minutes in the field is one of seconds here. */
 const TIMINGS = {
   STALLED_AFTER_S: '1',
@@ -36,7 +37,7 @@ const TIMINGS = {
   RECONCILE_INTERVAL_S: '0.2',
   SWEEP_INTERVAL_S: '0.5',
   UPLOAD_TIMEOUT_S: '5',
-  DIRECT_UPLOAD_TIMEOUT_S: '6',
+  DIRECT_UPLOAD_TIMEOUT_S: String(DIRECT_UPLOAD_TIMEOUT_S),
   JOB_LOCK_S: '2',
   VISIBILITY_TIMEOUT_S: '3',
   STOP_TIMEOUT_S: '3',
