@@ -34,7 +34,7 @@ export const PIPELINE = ['forward', 'analyse', 'record'] as const satisfies read
 export const OWNERS = 16
 export const ANALYSES_AT_ONCE = 40
 /** Rarely: what looks at all rows takes its time from those it looks at. */
-export const POLL_MS = 50
+const POLL_MS = 50
 
 /** Resolves to a sentence when the machine has no PostgreSQL. */
 export async function startGuaranteesStack(): Promise<GuaranteesStack | string> {
@@ -127,12 +127,25 @@ export async function dispatchAll(ports: Ports, jobs: readonly Job[], perS = Num
 
 /** Resolves when so few rows are unfinished; throws when that takes longer. */
 export async function untilUnfinished(ports: Ports, wanted: number, withinMs = 120_000): Promise<void> {
-  const endMs = performance.now() + withinMs
+  const count = async () => (await ports.jobs.countByStatus()).reduce((sum, row) => sum + row.count, 0)
+  await untilLeft(count, wanted, withinMs)
+}
+
+/**
+ * Resolves when so many are left; throws when that takes longer. It looks the less often the more there is to do: a look
+ * is a statement over all rows that wait, on the cores that are being measured.
+ */
+export async function untilLeft(count: () => Promise<number>, wanted: number, withinMs = 120_000): Promise<void> {
+  const startedAt = performance.now()
+  let first: number | undefined
   for (;;) {
-    const left = (await ports.jobs.countByStatus()).reduce((sum, { count }) => sum + count, 0)
+    const left = await count()
     if (left <= wanted) return
-    if (performance.now() > endMs) throw new Error(`${left} jobs are still unfinished after ${withinMs} ms`)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    const tookMs = performance.now() - startedAt
+    if (tookMs > withinMs) throw new Error(`${left} jobs are still unfinished after ${withinMs} ms`)
+    first ??= left
+    const restMs = first === left ? POLL_MS : ((left - wanted) * tookMs) / (first - left)
+    await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(10, restMs / 2))))
   }
 }
 
