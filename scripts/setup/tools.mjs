@@ -45,6 +45,12 @@ const TOOLS = {
     without: 'the test behind nginx is skipped',
     by: 'install nginx',
   },
+  python: {
+    title: 'Python',
+    isThere: () => findCommand('python3') !== undefined,
+    without: 'the test with a worker in Python is skipped',
+    by: 'install Python 3',
+  },
   curl: {
     title: 'curl',
     isThere: () => findCommand('curl') !== undefined,
