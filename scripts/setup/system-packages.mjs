@@ -56,7 +56,7 @@ const MANAGERS = {
       curl: ['curl'],
       chromium: ['chromium'],
       nginx: ['nginx'],
-      python: ['python3'],
+      python: ['python'],
     },
     install: 'pacman -S --noconfirm --needed',
     refresh: 'pacman -Sy --noconfirm',
