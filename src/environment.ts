@@ -1,8 +1,10 @@
 /**
- * The environment: every variable with its type, bounds, default and description, in this one place.
+ * The environment: every variable with its type, bounds, default and description, in this one place (those of the cutover
+ * in `environment-cutover.ts`).
  * `docs/environment.md` and `.env.example` are generated from here.
  */
 import { type TObject, type TSchema, Type } from 'typebox'
+import { cutoverProperties } from './environment-cutover.ts'
 
 const optional = (description: string, options: object = {}) =>
   Type.Optional(Type.String({ minLength: 1, description, ...options }))
@@ -168,6 +170,7 @@ export const environmentSchema = Type.Object({
     'Proxies whose `x-forwarded-` headers count: how many there are, or their addresses, comma separated; by default none',
     { pattern: '^([1-9][0-9]?|[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:/]*(\\s*,\\s*[0-9A-Fa-f.:/]+)*)$', examples: ['1'] },
   ),
+  ...cutoverProperties,
   STOP_TIMEOUT_S: integer(25, 1, 3600, 'Time to finish what is held when stopping; then it is given back'),
   DATA_DIR: text('.data', 'Folder of the embedded stores'),
 })

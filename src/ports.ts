@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Role } from './domain/api-key.ts'
 import type { LogPosition } from './domain/cursor.ts'
 import type { AppError, ErrorCode } from './domain/errors.ts'
-import type { Job, JobError, JobStatus, Priority, Route, UnfinishedStatus } from './domain/job.ts'
+import type { Job, JobError, JobStatus, Priority, Route, RouteReason, UnfinishedStatus } from './domain/job.ts'
 import type { JobPlace } from './domain/job-cursor.ts'
 import type { ProgressEvent } from './domain/progress-event.ts'
 import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
@@ -73,6 +73,10 @@ export interface NewJob {
   readonly owner: string
   readonly tokenId: string | null
   readonly route: Route
+  /** Default null. */
+  readonly routeReason?: RouteReason | null
+  /** Of the flag that decided the route. Default null. */
+  readonly flagVersion?: number | null
   readonly filename: string | null
   readonly contentType: string
   readonly objectKey: string

@@ -64,5 +64,14 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
   'analysis-failed': 'The analysis broke off. Retry the job.',
   'analysis-abandoned': 'The order to analyse was handed out too often and never came to an end. Retry the job.',
   'job-too-old': 'The job was not done within the age limit. Retry the job.',
+  'signature-invalid':
+    'An answer of the analysis server without a signature, with a wrong one, or one older than 5 minutes. Sign it anew.',
+  'job-not-direct': 'Only jobs of the direct route are answered by webhook. Post to the results queue.',
+  'cutover-conflict': 'Somebody changed the flag since you read it. Read it again, then decide.',
+  'direct-route-missing': 'Without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL` all jobs take the queue. Set both first.',
+  'analysis-server-refused':
+    'The analysis server of the direct route will not take this recording. Retry does not help.',
+  'analysis-server-silent':
+    'The analysis server of the direct route took the job and sent no result in time. Retry the job.',
   internal: 'A fault of ours. Report it with the `request_id`.',
 }

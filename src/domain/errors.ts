@@ -62,6 +62,12 @@ export const ERRORS = {
   'analysis-failed': { status: 500, title: 'The analysis failed', retry: 'later' },
   'analysis-abandoned': { status: 500, title: 'The analysis was given up', retry: 'later' },
   'job-too-old': { status: 504, title: 'The job could not be finished in time', retry: 'later' },
+  'signature-invalid': { status: 401, title: 'The signature does not hold', retry: 'never' },
+  'job-not-direct': { status: 409, title: 'The job did not take the direct route', retry: 'never' },
+  'cutover-conflict': { status: 409, title: 'The flag was changed meanwhile', retry: 'never' },
+  'direct-route-missing': { status: 409, title: 'There is no direct route', retry: 'never' },
+  'analysis-server-refused': { status: 502, title: 'The analysis server refused the recording', retry: 'never' },
+  'analysis-server-silent': { status: 504, title: 'The analysis server never answered', retry: 'later' },
   internal: { status: 500, title: 'Something went wrong on our side', retry: 'later' },
 } as const satisfies Record<string, { status: number; title: string; retry: 'never' | 'later' }>
 

@@ -29,6 +29,23 @@ export type Priority = (typeof PRIORITIES)[number]
 
 export type Route = 'queue' | 'direct'
 
+export const ROUTE_REASONS = [
+  'forced',
+  'denied',
+  'allowed',
+  'percentage',
+  'default',
+  'provider',
+  'no-owner',
+  'no-direct-route',
+] as const
+/**
+ * Why a job took its route. `default`: no flag was set or none could be read, `USE_QUEUE_SYSTEM` decided; `provider`: a
+ * company's own flag system; `no-owner`: nobody to find a bucket for, the default decided; `no-direct-route`: there is no
+ * analysis server to post to.
+ */
+export type RouteReason = (typeof ROUTE_REASONS)[number]
+
 /** Why a job failed. `detail` may be shown to its owner; `retryable` says whether a further attempt can help. */
 export interface JobError {
   readonly code: string
@@ -68,6 +85,10 @@ export interface Job {
   readonly error: JobError | null
   /** The reference material there was when the job was made; null when there was none. */
   readonly reference: ReferenceKeys | null
+  /** Why it took its route; null for jobs of before there was a choice. */
+  readonly routeReason: RouteReason | null
+  /** Of the flag that decided; null when none did. */
+  readonly flagVersion: number | null
   /** From when recording and result count as gone, taken by retention; null while they are kept. */
   readonly purgedAt: Date | null
 }

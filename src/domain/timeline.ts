@@ -17,6 +17,12 @@ const OUTCOMES = {
     repeat: 'The queue in Redis brought it again, with nothing left to do',
     failed: 'The order could not be sent; the queue tries again',
   },
+  direct: {
+    sent: 'The analysis server of the direct route took the order',
+    refused: 'The analysis server of the direct route refused the recording',
+    unavailable: 'The analysis server of the direct route could not be reached; the reconciler tries again',
+    deferred: 'Too many orders were under way on the direct route; the reconciler posts it later',
+  },
   analyse: {
     received: 'An analyser received the order',
     analysed: 'The recording was analysed',

@@ -33,6 +33,8 @@ export const JOB_COLUMNS = [
   'error_retryable',
   'reference',
   'purge_begun_at',
+  'route_reason',
+  'flag_version',
 ] as const satisfies readonly (keyof JobsTable)[]
 
 export type JobRow = Pick<Selectable<JobsTable>, (typeof JOB_COLUMNS)[number]>
@@ -64,6 +66,8 @@ export function toJob(row: JobRow): Job {
     error: toJobError(row),
     reference: row.reference,
     purgedAt: row.purge_begun_at,
+    routeReason: row.route_reason,
+    flagVersion: row.flag_version,
   }
 }
 

@@ -11,6 +11,7 @@ import * as limits from './migrations/0008-limits.ts'
 import * as endedKeys from './migrations/0009-ended-keys.ts'
 import * as deadLetters from './migrations/0010-dead-letters.ts'
 import * as timeline from './migrations/0011-timeline.ts'
+import * as cutover from './migrations/0012-cutover.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -24,6 +25,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-ended-keys': endedKeys,
   '0010-dead-letters': deadLetters,
   '0011-timeline': timeline,
+  '0012-cutover': cutover,
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

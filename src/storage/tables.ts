@@ -1,8 +1,10 @@
 /** The tables, as Kysely sees them. `migrations/` makes them; job-rows.ts translates them. */
 import type { ColumnType, Generated } from 'kysely'
+import type { GuardPlan } from '../domain/cutover.ts'
 import type { LetterSource, LetterState } from '../domain/dead-letter.ts'
-import type { JobStatus, Priority, Route, UnfinishedStatus } from '../domain/job.ts'
+import type { JobStatus, Priority, Route, RouteReason, UnfinishedStatus } from '../domain/job.ts'
 import type { ReferenceKeys } from '../domain/reference.ts'
+import type { Baseline } from '../ports/cutover.ts'
 import type { CallbackEvent, DeliveryStatus } from '../ports/deliveries.ts'
 import type { UploadMethod } from '../ports/direct-uploads.ts'
 
@@ -51,6 +53,8 @@ export interface JobsTable {
   reference: ColumnType<ReferenceKeys | null, string | null, never>
   purge_begun_at: Date | null
   purged_at: Date | null
+  route_reason: RouteReason | null
+  flag_version: number | null
 }
 
 export interface TokenReferencesTable {
@@ -133,7 +137,24 @@ export interface DeadLettersTable {
   redriven_attempt: number | null
 }
 
+/** Only added to; the guard's and the baseline's shapes are the domain's. */
+export interface CutoverVersionsTable {
+  version: number
+  /** numeric: pg gives a string. */
+  percent: ColumnType<number | string, number, never>
+  allow: ColumnType<string[], string[], never>
+  deny: ColumnType<string[], string[], never>
+  guard: ColumnType<GuardPlan | null, string | null, never>
+  baseline: ColumnType<Baseline | null, string | null, never>
+  reason: string
+  changed_by: string
+  origin: 'operator' | 'guard'
+  changed_at: Generated<Date>
+  notified_at: Date | null
+}
+
 export interface Tables {
+  cutover_versions: CutoverVersionsTable
   dead_letters: DeadLettersTable
   callback_deliveries: CallbackDeliveriesTable
   owner_secrets: OwnerSecretsTable

@@ -58,6 +58,8 @@ function describeRows({ store, jobIn }: JobStoreSuite): void {
       finishedAt: null,
       error: null,
       reference: null,
+      routeReason: null,
+      flagVersion: null,
       purgedAt: null,
     })
     assert.deepEqual(updatedAt, createdAt)

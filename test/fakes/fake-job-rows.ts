@@ -18,7 +18,10 @@ export interface Row {
   uploadId?: string
 }
 
-export function toRow({ uploadTimeoutS, idempotencyKey = null, announced, ...job }: NewJob, nowMs: number): Row {
+export function toRow(
+  { uploadTimeoutS, idempotencyKey = null, announced, routeReason = null, flagVersion = null, ...job }: NewJob,
+  nowMs: number,
+): Row {
   const at = new Date(nowMs)
   const uploadDeadlineMs = nowMs + uploadTimeoutS * 1000
   return {
@@ -37,6 +40,8 @@ export function toRow({ uploadTimeoutS, idempotencyKey = null, announced, ...job
       error: null,
       reference: null,
       purgedAt: null,
+      routeReason,
+      flagVersion,
     },
     uploadDeadlineMs,
     stageMs: nowMs,

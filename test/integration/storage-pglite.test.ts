@@ -100,6 +100,7 @@ test('PGlite keeps its rows in its folder', async () => {
     '0009-ended-keys',
     '0010-dead-letters',
     '0011-timeline',
+    '0012-cutover',
   ])
   await createJobStore(first).create(job)
   await first.destroy()

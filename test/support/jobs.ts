@@ -28,6 +28,8 @@ export function makeJob(fields: Partial<Job> = {}): Job {
     finishedAt: null,
     error: null,
     reference: null,
+    routeReason: null,
+    flagVersion: null,
     purgedAt: null,
     ...fields,
   }

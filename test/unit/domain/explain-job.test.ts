@@ -20,7 +20,13 @@ function jobIn(status: JobStatus, more: Partial<Job> = {}): Job {
     ...{ message: '', route: 'queue', filename: null, contentType: 'audio/wav', objectKey: 'k', sizeBytes: 1 },
     ...{ sha256: null, durationS: null, priority: 'normal', metadata: {}, callbackUrl: null, notBefore: null },
     ...{ traceparent: null, createdAt: at(0), updatedAt: at(10), finishedAt: isOver ? at(10) : null },
-    ...{ error: status === 'failed' ? error : null, reference: null, purgedAt: null },
+    ...{
+      error: status === 'failed' ? error : null,
+      reference: null,
+      purgedAt: null,
+      routeReason: null,
+      flagVersion: null,
+    },
     ...more,
   }
 }

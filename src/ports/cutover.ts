@@ -1,0 +1,119 @@
+/** What moving traffic between the routes needs from outside: the flag, the old analysis server, and the comparison. */
+import type { CutoverFlag, CutoverRules, GuardPlan, RouteDecision } from '../domain/cutover.ts'
+import type { Route } from '../domain/job.ts'
+
+/** Decides the route of a new job (OpenFeature). Never throws and asks nobody: what it knows is in the process. */
+export interface Router {
+  /** `undefined`: the owner is not known; the default decides, and it is counted. */
+  decide(owner: string | undefined): Promise<RouteDecision>
+}
+
+export interface FlagChange extends CutoverRules {
+  readonly reason: string
+  readonly changedBy: string
+  readonly origin: CutoverFlag['origin']
+  readonly guard: GuardPlan | null
+  /** The comparison that the guard goes by when one side has no owners left; kept with the version. */
+  readonly baseline?: Baseline | null
+}
+
+/** How many owners of each side had an ended job, and how many of them one that failed through no fault of theirs. */
+export interface Baseline {
+  readonly queue: { readonly owners: number; readonly failed: number }
+  readonly direct: { readonly owners: number; readonly failed: number }
+}
+
+export interface StoredFlag extends CutoverFlag {
+  readonly baseline: Baseline | null
+  /** Null while nobody was told of what the guard did. */
+  readonly notifiedAt: Date | null
+}
+
+/** The flag and its history (Postgres): rows are only added. Every method throws `database-unavailable`. */
+export interface CutoverStore {
+  /** The newest version; undefined while nobody has set one. */
+  current(): Promise<StoredFlag | undefined>
+  /** Newest first, those before the version `before`. */
+  history(page: { readonly limit: number; readonly before?: number }): Promise<StoredFlag[]>
+  /**
+   * Adds version `expected + 1`; of several that change the same version one wins. `expected` is 0 while there is none.
+   * Throws `cutover-conflict` when the newest version is another.
+   */
+  change(change: FlagChange, expected: number): Promise<StoredFlag>
+  /** Changes of the guard that nobody was told of, oldest first. */
+  findUnnotified(limit: number): Promise<StoredFlag[]>
+  markNotified(version: number): Promise<void>
+}
+
+/** Tells all processes that the flag has changed (Redis). What is lost here is found by polling. */
+export interface CutoverNews {
+  /** Throws `progress-unavailable` when it cannot be told. */
+  tell(version: number): Promise<void>
+  /** Calls the listener for each change, and once after each reconnect, until the returned function is called. */
+  listen(onChange: (version: number | undefined) => void): () => void
+}
+
+// ---------------------------------------------------------------- the direct route
+
+/** `accepted` is any 2xx; `refused`: this recording will never be taken; `unavailable`: later, perhaps. */
+export type DirectAnswer =
+  | { readonly kind: 'accepted'; readonly status: number }
+  | { readonly kind: 'refused'; readonly status: number; readonly detail: string }
+  | { readonly kind: 'unavailable'; readonly status: number | null; readonly detail: string }
+  /** As many calls as this process makes at once are under way: nothing was tried. */
+  | { readonly kind: 'full' }
+
+/** The analysis server of the direct route, over plain HTTP. */
+export interface AnalysisServer {
+  /** False where `ANALYSIS_SERVER_URL` is not set: there is no direct route. */
+  readonly isConfigured: boolean
+  /** Posts an order, with one retry; `callbackUrl` is where the answer goes. Throws only the signal's reason. */
+  submit(body: string, signal: AbortSignal): Promise<DirectAnswer>
+  /** Where the server answers for this job; null without `WEBHOOK_URL`. */
+  callbackUrlOf(jobId: string): string | null
+}
+
+// ---------------------------------------------------------------- the comparison
+
+export interface RouteFigures {
+  readonly accepted: number
+  readonly completed: number
+  /** By error code. */
+  readonly failed: Readonly<Record<string, number>>
+  readonly cancelled: number
+  readonly owners: number
+  /** Seconds from accepted to result, of those completed; null when there are none. */
+  readonly resultS: { readonly p50: number; readonly p95: number; readonly p99: number } | null
+  /** Of all unfinished jobs of the route, also older than the window; null when there is none. */
+  readonly oldestUnfinishedS: number | null
+}
+
+/** What one owner's jobs of a window came to; times in seconds since its beginning. */
+export interface OwnerOutcome {
+  readonly owner: string
+  readonly route: Route
+  /** When the owner's first job ended, or counted as failed. */
+  readonly firstEndedS: number
+  /** Whether that first job counted as failed. */
+  readonly firstFailed: boolean
+  /** When the first one failed through no fault of the client; null when none did. */
+  readonly failedS: number | null
+}
+
+/** What the rows say of both routes (Postgres). Every method throws `database-unavailable`. */
+export interface RouteComparison {
+  /** Of jobs made in the last so many seconds. */
+  figures(windowS: number): Promise<Readonly<Record<Route, RouteFigures>>>
+  /** How many distinct owners made jobs by reason `percentage` under this version, by route. */
+  ownersBySide(version: number): Promise<Readonly<Record<Route, number>>>
+  /**
+   * Of jobs that this version's percentage sent their way, made in the window [fromS, toS) after the version's beginning,
+   * by the database's clock. A job counts as failed when it failed with a code that no client causes, has an open dead
+   * letter, or is unfinished after `lateS`.
+   */
+  outcomes(version: number, window: { fromS: number; toS: number; lateS: number }): Promise<OwnerOutcome[]>
+  /** Seconds since the version began, by the database's clock. */
+  ageS(version: number): Promise<number>
+  /** Dead letters first seen in the last so many seconds. */
+  newDeadLetters(windowS: number): Promise<number>
+}
