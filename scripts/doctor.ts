@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { checkApi } from './doctor/api.ts'
 import { type Check, type Report, runChecks } from './doctor/check.ts'
 import { readConfiguration } from './doctor/configuration.ts'
+import { checkDirectRoute } from './doctor/direct-route.ts'
 import { checkJobs } from './doctor/jobs.ts'
 import { checkDisks, checkFfmpeg } from './doctor/machine.ts'
 import { checkPostgres } from './doctor/postgresql.ts'
@@ -31,6 +32,7 @@ function checksOf(env: NodeJS.ProcessEnv): Check[] {
   const { config, check: configuration } = readConfiguration(env)
   const { databaseUrl, redisUrl, databasePool: poolSize, dataDir, metricsToken } = config
   const { TONEWIRE_URL: url, TONEWIRE_KEY: key, PATH = '' } = env
+  const directRoute = checkDirectRoute(config)
   return [
     configuration,
     ...(databaseUrl === undefined
@@ -39,6 +41,7 @@ function checksOf(env: NodeJS.ProcessEnv): Check[] {
     ...(redisUrl === undefined ? [] : [checkRedis(redisUrl)]),
     checkSqs(config),
     checkS3(config),
+    ...(directRoute === undefined ? [] : [directRoute]),
     checkFfmpeg(PATH),
     checkDisks({ dataDir, tmpDir: tmpdir() }),
     ...(url === undefined ? [] : [checkApi({ url, key, metricsToken })]),

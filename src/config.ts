@@ -2,6 +2,7 @@
 import type { Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { camelCase, convert, explain } from './config-values.ts'
+import { problemsOfDirectRoute } from './direct-route-problems.ts'
 import { environmentSchema, propertiesOf } from './environment.ts'
 
 type CamelCase<S extends string> = S extends `${infer Head}_${infer Tail}`
@@ -36,6 +37,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   if ((config.jwtIssuer === undefined) !== (config.jwtAudience === undefined)) {
     problems.push('JWT_ISSUER and JWT_AUDIENCE: one is set without the other')
   }
+  problems.push(...problemsOfDirectRoute(config))
   if (problems.length > 0) throw new ConfigError(problems)
   return config as Config
 }

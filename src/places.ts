@@ -13,7 +13,10 @@ export interface Places {
 }
 
 /** The embedded endpoint takes any credentials; a real one's come from the environment, a profile or a role. */
-export function awsOptions(config: Config, { awsEndpointUrl, embeddedAws }: Places) {
+export function awsOptions(
+  config: Config,
+  { awsEndpointUrl, embeddedAws }: Pick<Places, 'awsEndpointUrl' | 'embeddedAws'>,
+) {
   const credentials = embeddedAws ? { credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' } } : {}
   return {
     region: config.awsRegion,

@@ -7,6 +7,7 @@ import type { Job, JobError, JobStatus, Priority, Route, RouteReason, Unfinished
 import type { JobPlace } from './domain/job-cursor.ts'
 import type { ProgressEvent } from './domain/progress-event.ts'
 import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
+import type { AnalysisServer } from './ports/cutover.ts'
 import type { DeadLetterStore } from './ports/dead-letters.ts'
 import type { CallbackSender, DeliveryStore, OwnerSecretStore } from './ports/deliveries.ts'
 import type { Announced, DirectUploads, UploadFactStore } from './ports/direct-uploads.ts'
@@ -27,6 +28,8 @@ export interface Ports {
   readonly directUploads: DirectUploads
   readonly uploadFacts: UploadFactStore
   readonly jobQueue: JobQueue
+  /** Of the direct route. */
+  readonly analysisServer: AnalysisServer
   readonly analysisQueue: MessageQueue
   readonly resultQueue: MessageQueue
   /** The dead-letter queues of the two. */
@@ -148,6 +151,8 @@ export interface StalledRules {
   readonly inFlightS: number
   /** There is nothing to add `stored` and `queued` rows to: they are left as they are, however long that lasts. */
   readonly queueIsAway?: boolean
+  /** Only rows of this route; `uploading` ones, whatever theirs, go with `queue`. Default `queue`. */
+  readonly route?: Route
   readonly limit: number
 }
 
@@ -178,7 +183,7 @@ export interface JobStore {
   list(owner: string, filter: JobFilter): Promise<Job[]>
   /** The unfinished rows of these owners, of each the newest up to so many, in no order. */
   findUnfinished(owners: readonly string[], mostOfEach: number): Promise<Job[]>
-  /** How many rows are `forwarded` or `analysing`, by owner; counts no further than `limit` in all. */
+  /** How many rows of the queue route are `forwarded` or `analysing`, by owner; counts no further than `limit` in all. */
   countInFlight(limit: number): Promise<ReadonlyMap<string, number>>
   /** How many of the owner's rows are unfinished; counts no further than `atMost`. */
   countUnfinished(owner: string, atMost: number): Promise<number>
@@ -187,7 +192,8 @@ export interface JobStore {
   /**
    * Hands out unfinished rows that nothing has touched for too long, by the database's clock: uploads past their
    * deadline, and rows by `rules`. Safe on many instances at once: a row handed out is not handed out again before
-   * its time has passed once more (a growing delay per row).
+   * its time has passed once more (a growing delay per row). A `stored` row of the direct route that was held back until
+   * its `notBefore` is handed out then, without a wait: nobody is posting it.
    */
   claimStalled(rules: StalledRules): Promise<StalledJob[]>
   /** Unfinished rows whose attempt could have begun longer ago than this: made then, and not held back by `notBefore`. */

@@ -8,6 +8,7 @@ import { TOPOLOGY } from '../infra/topology.ts'
 import { createCallbackSender } from './callbacks/callback-sender.ts'
 import { type Config, parseOrigins } from './config.ts'
 import { createLazily, type Lazily, withGetters } from './lazily.ts'
+import { createAnalysisServer } from './legacy/analysis-server.ts'
 import { createAnalysisPool } from './media/analysis-pool.ts'
 import { findFfmpegOrThrow } from './media/ffmpeg-tools.ts'
 import { createFormatPool } from './media/format-pool.ts'
@@ -81,20 +82,15 @@ export function openResources(config: Config, places: Places, log: Log, worker =
     () => createReferenceChecker(),
     (checker) => checker.close(),
   )
+  const analysisServer = lazily(
+    () => createAnalysisServer({ ...directRouteOf(config), metrics, log }),
+    (server) => server.close(),
+  )
   const ports = withGetters(
-    { ...stores.ports, ...queues.ports, referenceChecker, analyser, formatter },
+    { ...stores.ports, ...queues.ports, analysisServer, referenceChecker, analyser, formatter },
     { sniff: sniffAudio, inspectHead, metrics, log },
   )
-  const messageQueues = {
-    [TOPOLOGY.analysisQueue.name]: { depth: () => ports.analysisQueue.depth() },
-    [TOPOLOGY.resultQueue.name]: { depth: () => ports.resultQueue.depth() },
-  }
-  const jobs = { countByStatus: () => ports.jobs.countByStatus() }
-  const jobQueue = { counts: () => ports.jobQueue.counts() }
-  for (const source of pipelineGauges({ jobs, jobQueue, messageQueues })) metrics.addGauges(source)
-  metrics.addGauges(deadLetterGauge({ group: (filter, keys) => ports.deadLetters.group(filter, keys) }))
-  metrics.addGauges(dependencyGauge(ports))
-  metrics.addGauges(callbackGauge({ oldestPendingAgeS: () => ports.deliveries.oldestPendingAgeS() }))
+  addGauges(metrics, ports)
   return {
     ports,
     metrics,
@@ -110,6 +106,31 @@ export function openResources(config: Config, places: Places, log: Log, worker =
         log,
       })),
     close: closeAll,
+  }
+}
+
+/** Each is asked for what it opens only when the figures are read. */
+function addGauges(metrics: MetricsRegistry, ports: Ports): void {
+  const messageQueues = {
+    [TOPOLOGY.analysisQueue.name]: { depth: () => ports.analysisQueue.depth() },
+    [TOPOLOGY.resultQueue.name]: { depth: () => ports.resultQueue.depth() },
+  }
+  const jobs = { countByStatus: () => ports.jobs.countByStatus() }
+  const jobQueue = { counts: () => ports.jobQueue.counts() }
+  for (const source of pipelineGauges({ jobs, jobQueue, messageQueues })) metrics.addGauges(source)
+  metrics.addGauges(deadLetterGauge({ group: (filter, keys) => ports.deadLetters.group(filter, keys) }))
+  metrics.addGauges(dependencyGauge(ports))
+  metrics.addGauges(callbackGauge({ oldestPendingAgeS: () => ports.deliveries.oldestPendingAgeS() }))
+}
+
+function directRouteOf(config: Config) {
+  return {
+    // Looked at late: where all is in one process they are not known before both listen.
+    url: () => config.analysisServerUrl,
+    webhookUrl: () => config.webhookUrl,
+    concurrency: config.directConcurrency,
+    timeoutMs: config.directTimeoutS * 1000,
+    integerTokenIds: config.legacyIntegerTokenIds === 'true',
   }
 }
 

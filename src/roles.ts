@@ -3,6 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type BootstrapKey, type Config, parseAllowedPrefixes, parseBootstrapKeys, parseOrigins } from './config.ts'
 import { hashKey } from './domain/api-key.ts'
 import type { CallbackUrlRules } from './domain/callback-url.ts'
+import { directWaitS } from './domain/explain-direct.ts'
 import { createApp, createOpsApp } from './http/app.ts'
 import type { AuthOptions } from './http/auth.ts'
 import type { App } from './http/dependencies.ts'
@@ -18,6 +19,7 @@ import { forwardJob } from './services/forward-job.ts'
 import { createForwardWindow } from './services/forward-window.ts'
 import { purgeJobs } from './services/purge-jobs.ts'
 import { reconcile } from './services/reconcile.ts'
+import { reconcileDirect } from './services/reconcile-direct.ts'
 import { recordResult } from './services/record-result.ts'
 import { sweepObjects } from './services/sweep-objects.ts'
 import type { MetricsRegistry } from './telemetry/metrics.ts'
@@ -61,6 +63,7 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
   reconcile: (context) =>
     allOf(
       runReconciler(context),
+      runDirectReconciler(context),
       runUpkeep(context),
       runCallbacks(context),
       collectDeadLetters(context.ports, context),
@@ -106,6 +109,8 @@ async function runApi(context: RoleContext): Promise<void> {
     streamLimits: config,
     logger,
     callbackRules: callbackRulesOf(config),
+    webhook: { secret: config.webhookSecret, allowUnsignedFrom: config.webhookAllowUnsignedFrom },
+    legacyUploadOwner: config.legacyUploadOwner,
     directUploadTimeoutS: config.directUploadTimeoutS,
     corsOrigins: parseOrigins(config.corsOrigins),
   })
@@ -118,6 +123,7 @@ async function runApi(context: RoleContext): Promise<void> {
   if (!made) await ensureKeys(context, keys)
   await aborted(signal)
   await app.close()
+  await ports.analysisServer.settle(context.release)
 }
 
 function authOptionsOf({ sessionSecret, jwtIssuer, jwtAudience, jwtOwnerClaim }: Config): AuthOptions {
@@ -154,6 +160,19 @@ async function runReconciler({ ports, config, signal, release, logger }: RoleCon
       await unlessAborted(reconcile(ports, { waitingS, inFlightS, maxAgeS, signal }), release)
     } catch (error) {
       logger.warn({ err: error }, 'reconciler pass broken off')
+    }
+    await pause(config.reconcileIntervalS * 1000, signal)
+  }
+}
+
+/** Apart from the reconciler: an analysis server that hangs must not keep a stalled job of the queue waiting. */
+async function runDirectReconciler({ ports, config, signal, release, logger }: RoleContext): Promise<void> {
+  const waitingS = directWaitS(config)
+  while (!signal.aborted) {
+    try {
+      await reconcileDirect(ports, { waitingS, answerS: config.directAnswerTimeoutS, signal, release })
+    } catch (error) {
+      logger.warn({ err: error }, 'reconciler pass of the direct route broken off')
     }
     await pause(config.reconcileIntervalS * 1000, signal)
   }

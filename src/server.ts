@@ -36,6 +36,18 @@ export async function runRole(role: Role): Promise<void> {
   )
 }
 
+/** Runs the analysis server of the direct route until a signal stops it. */
+export async function runAnalysisServer(): Promise<void> {
+  // Where the API posts to is this process, whatever others call it.
+  const own = process.env.WEBHOOK_URL ? { ANALYSIS_SERVER_URL: 'http://127.0.0.1/' } : {}
+  const config = readConfig({ ...own, ...process.env })
+  if (config.webhookUrl === undefined) return refuse('The analysis server needs WEBHOOK_URL: it answers nobody else.')
+  const logger = createLogger(config.logLevel, { role: 'analysis-server' })
+  const { serveOrders } = await import('./analysis-server.ts')
+  const stopping = { stopTimeoutS: config.stopTimeoutS, log: logger }
+  await runProcess((runtime) => serveOrders(config, logger, runtime), stopping)
+}
+
 /** Runs every role in this process, on embedded stores where the environment names none. */
 async function runSystem(): Promise<void> {
   const given = readConfig()
@@ -76,9 +88,9 @@ function welcome(url: string, key: string): string {
 `
 }
 
-function readConfig(): Config {
+function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   try {
-    return loadConfig(process.env)
+    return loadConfig(env)
   } catch (error) {
     if (error instanceof ConfigError) return refuse(error.message)
     throw error

@@ -1,9 +1,11 @@
 /**
  * The whole system in one process, every role of it. What the environment does not name is embedded: PGlite, S3 and
- * SQS in this process, a redis-server of our own; their data lies in DATA_DIR.
+ * SQS in this process, a redis-server of our own; their data lies in DATA_DIR. Without ANALYSIS_SERVER_URL it is its own
+ * analysis server, over HTTP, so that both routes work.
  */
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
+import { createLocalDirectRoute, type RunningAnalysisServer } from './analysis-server.ts'
 import type { Config } from './config.ts'
 import { startAwsEmulator } from './embedded/aws-emulator.ts'
 import { lockDataDir } from './embedded/data-dir-lock.ts'
@@ -24,18 +26,38 @@ export interface System extends Resources {
  * Starts the stores that are missing, brings schema and queues up to date and starts every role. `close` is called
  * when `running` has settled.
  */
-export async function startSystem(config: Config, logger: FastifyBaseLogger, runtime: Runtime): Promise<System> {
+export async function startSystem(given: Config, logger: FastifyBaseLogger, runtime: Runtime): Promise<System> {
   await using cleanUp = new AsyncDisposableStack()
+  const local = given.analysisServerUrl === undefined ? createLocalDirectRoute(given) : undefined
+  const config = local?.config ?? given
   const places = await openPlaces(config, runtime, cleanUp)
   const resources = openResources(config, places, logger)
   cleanUp.defer(() => resources.close())
   await Promise.all([resources.migrate(), resources.provision()])
   const { promise: listening, resolve } = Promise.withResolvers<string>()
-  const context = { ...runtime, ...resources, config, logger, onListening: resolve }
+  const server = await local?.start({ ...resources, logger })
+  cleanUp.defer(async () => server?.stop(AbortSignal.abort()))
+  const onListening = (url: string): void => {
+    local?.announce(url)
+    resolve(url)
+  }
+  const signal = server === undefined ? runtime.signal : afterSettling(server, runtime, config.stopTimeoutS)
+  const context = { ...runtime, ...resources, signal, config, logger, onListening }
   const running = runAll(Object.keys(ROLES) as Role[], context)
   const url = await Promise.race([listening, running.then(() => Promise.reject(new Error('stopped while starting')))])
   const opened = cleanUp.move()
   return { ...resources, url, running, close: () => opened.disposeAsync() }
+}
+
+/** The analysis server stops first, for its answers need the API; it has half of the time to. */
+function afterSettling(server: RunningAnalysisServer, { signal, release }: Runtime, stopTimeoutS: number): AbortSignal {
+  const settled = new AbortController()
+  const stop = async (): Promise<void> => {
+    const late = AbortSignal.any([release, AbortSignal.timeout(stopTimeoutS * 500)])
+    await server.stop(late).finally(() => settled.abort())
+  }
+  signal.addEventListener('abort', () => void stop(), { once: true })
+  return settled.signal
 }
 
 /** Runs roles side by side; when one fails the others are stopped too. */

@@ -1,7 +1,8 @@
 /** What the rows say: a status in which jobs wait beyond its time names the role that does not run. */
 import { sql } from 'kysely'
 import type { Config } from '../../src/config.ts'
-import type { UnfinishedStatus } from '../../src/domain/job.ts'
+import { directWaitS } from '../../src/domain/explain-direct.ts'
+import type { Route, UnfinishedStatus } from '../../src/domain/job.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { ANSWER_TIMEOUT_MS, type Check, type Finding, ok, warning } from './check.ts'
 
@@ -20,9 +21,9 @@ export function checkJobs(url: string, config: Config): Check {
       })
       try {
         const { rows } = await sql<Waiting>`
-          select status, count(*)::integer as count,
+          select status, route, count(*)::integer as count,
             max(extract(epoch from now() - greatest(stage_at, not_before, upload_deadline_at)))::float8 as "waitsS"
-          from jobs where finished_at is null group by status`.execute(db)
+          from jobs where finished_at is null group by status, route`.execute(db)
         return describe(rows, config)
       } finally {
         await db.destroy()
@@ -34,6 +35,7 @@ export function checkJobs(url: string, config: Config): Check {
 
 interface Waiting {
   readonly status: UnfinishedStatus
+  readonly route: Route
   readonly count: number
   /** Since it may go on. */
   readonly waitsS: number
@@ -41,8 +43,8 @@ interface Waiting {
 
 function describe(rows: readonly Waiting[], config: Config): Finding[] {
   const total = rows.reduce((sum, { count }) => sum + count, 0)
-  const late = rows.flatMap(({ status, count, waitsS }) => {
-    const { afterS, role } = expectationOf(status, config)
+  const late = rows.flatMap(({ status, route, count, waitsS }) => {
+    const { afterS, role } = expectationOf(status, route, config)
     if (waitsS <= afterS) return []
     const seen = `of ${count} jobs ${status}, the oldest has waited ${Math.round(waitsS)} s, beyond ${Math.round(afterS)} s`
     return [warning(seen, `see whether npm run ${role} runs and keeps up`)]
@@ -52,7 +54,11 @@ function describe(rows: readonly Waiting[], config: Config): Finding[] {
 }
 
 /** Who takes a job out of a status, and how long that may take. */
-function expectationOf(status: UnfinishedStatus, config: Config): { afterS: number; role: string } {
+function expectationOf(status: UnfinishedStatus, route: Route, config: Config): { afterS: number; role: string } {
+  if (route === 'direct' && status !== 'uploading') {
+    const waitS = status === 'stored' ? directWaitS(config) : config.directAnswerTimeoutS
+    return { afterS: waitS + SLACK_S, role: 'worker:reconcile' }
+  }
   switch (status) {
     case 'uploading':
       return { afterS: SLACK_S, role: 'worker:reconcile' }

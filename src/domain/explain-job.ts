@@ -3,6 +3,8 @@
  * its repeats counted, its dead letters that are open, where the job is now, and by the rules of the reconciler what
  * happens when at the latest.
  */
+
+import { directNextOf } from './explain-direct.ts'
 import { explainLetters, type OpenLetter } from './explain-letters.ts'
 import { isTerminal, type Job } from './job.ts'
 import { formatSpan, formatTime } from './time-words.ts'
@@ -15,6 +17,9 @@ export interface ExplainRules {
   readonly reconcileIntervalS: number
   readonly maxJobAgeS: number
   readonly retentionDays: number
+  /** Of the direct route. */
+  readonly directTimeoutS: number
+  readonly directAnswerTimeoutS: number
 }
 
 export interface Explained {
@@ -116,10 +121,9 @@ function nextOf(explained: Explained): string {
       return `Next: when every byte has arrived it is stored.${deadlineOf(uploadDeadlineAt, explained)}`
     case 'stored':
     case 'queued':
-      return `Next: ${waitingOf(explained)} ${lookOf(explained)} ${endOf(explained)}`
     case 'forwarded':
     case 'analysing':
-      return `Next: ${inFlightOf(explained)} ${lookOf(explained)} ${endOf(explained)}`
+      return `Next: ${wayOf(explained)} ${endOf(explained)}`
     case 'completed':
       return `Next: nothing; the result can be read. ${keptOf(explained)}`
     case 'failed':
@@ -135,6 +139,13 @@ function deadlineOf(deadline: Date | null, { rules }: Explained): string {
   if (deadline === null) return ' At its deadline it ends as failed (upload-expired).'
   const { reconcileIntervalS } = rules
   return ` If that is not so by ${formatTime(deadline)}, it ends as failed (upload-expired) within ${reconcileIntervalS} s.`
+}
+
+function wayOf(explained: Explained): string {
+  const { job } = explained
+  if (job.route === 'direct') return directNextOf(explained)
+  const isInSqs = job.status === 'forwarded' || job.status === 'analysing'
+  return `${isInSqs ? inFlightOf(explained) : waitingOf(explained)} ${lookOf(explained)}`
 }
 
 function waitingOf({ job, now }: Explained): string {

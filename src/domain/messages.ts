@@ -76,6 +76,19 @@ export function parseAnalysisAnswer(body: string): AnalysisAnswer {
   return withOwnId(value)
 }
 
+/**
+ * The same for an answer of a server of before there were versions and attempts: what is missing of them is filled in.
+ * Without an id of its own it is the job's that its address names.
+ */
+export function parseOldAnswer(
+  body: string,
+  defaults: { readonly job_id: string; readonly attempt: number },
+): AnalysisAnswer {
+  const value = parseJson(body)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return parseAnalysisAnswer(body)
+  return parseAnalysisAnswer(JSON.stringify({ version: 1, ...defaults, ...value }))
+}
+
 /** The text of a UUID may be of either case (RFC 9562 §4); rows and keys have it in lower case. */
 function withOwnId<T extends { readonly job_id: string }>(message: T): T {
   return { ...message, job_id: message.job_id.toLowerCase() }

@@ -27,6 +27,7 @@ import { resultRoutes } from './routes/results.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { timelineRoutes } from './routes/timeline.ts'
 import { tokenRoutes } from './routes/tokens.ts'
+import { webhookRoute } from './routes/webhook.ts'
 import { formatSchemaErrors } from './schema-errors.ts'
 import { registerSecurityHeaders, SECURITY_HEADERS } from './security-headers.ts'
 import { DEFAULT_SERVER_LIMITS, guardServer, serverOptionsOf } from './server-limits.ts'
@@ -62,6 +63,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await app.register(deadLetterRoutes, deps)
   await app.register(audioRoutes, deps)
   await app.register(sessionRoutes, deps)
+  await app.register(webhookRoute, deps)
   await app.register(descriptionRoutes)
   return app
 }

@@ -30,6 +30,8 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     public?: boolean
+    /** Whose the request is when it comes without a key; only with the routes of old clients. */
+    keylessOwner?: string | undefined
     /** Answers with server-sent events: what will pass is not told by a status. */
     eventStream?: boolean
   }
@@ -80,7 +82,7 @@ const NO_CREDENTIALS = 'Send your key as "Authorization: Bearer <key>".'
 
 export async function registerAuth(
   app: FastifyInstance,
-  { keys, log }: Pick<Ports, 'keys' | 'log'>,
+  { keys, metrics, log }: Pick<Ports, 'keys' | 'metrics' | 'log'>,
   options: AuthOptions,
 ): Promise<Auth> {
   // Without its hook: only a request without `Authorization` has its cookies read.
@@ -103,6 +105,13 @@ export async function registerAuth(
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.public || request.is404) return
     const cookie = request.headers.authorization === undefined ? readSessionCookie(request.headers.cookie) : undefined
+    const { keylessOwner } = request.routeOptions.config
+    if (keylessOwner !== undefined && request.headers.authorization === undefined && cookie === undefined) {
+      metrics.count('legacy_use', { feature: 'upload-without-key' })
+      request.log.info({ owner: keylessOwner, address: request.ip }, 'upload without a key let in')
+      request.identity = toKeylessIdentity(keylessOwner)
+      return
+    }
     if (cookie !== undefined) assertSameSite(request.method, request.headers)
     const identity = cookie === undefined ? await authenticate(request) : await bySession(cache, sessions, cookie)
     request.identity = identity
@@ -136,6 +145,11 @@ function toKeyIdentity(cache: KeyCache, { keyId, owner, role }: ApiKey, expiresA
 
 function toTokenIdentity({ owner, expiresAt }: { owner: string; expiresAt: Date }): Identity {
   return { owner, role: 'user', keyId: null, expiresAt, isLive: async () => !hasPassed(expiresAt) }
+}
+
+/** Of a client of before there were keys: it may upload, and nothing else is asked with it. */
+function toKeylessIdentity(owner: string): Identity {
+  return { owner, role: 'user', keyId: null, expiresAt: null, isLive: async () => true }
 }
 
 function hasPassed(time: Date | null): boolean {

@@ -20,6 +20,13 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >
 
+export interface WebhookOptions {
+  /** Known to this API and the analysis server; without it no signature holds. */
+  readonly secret: string | undefined
+  /** Addresses whose unsigned answers are taken; default none. */
+  readonly allowUnsignedFrom: string | undefined
+}
+
 export interface AppOptions extends HealthDependencies {
   readonly ports: Ports
   readonly limits: UploadLimits & Patience
@@ -39,6 +46,10 @@ export interface AppOptions extends HealthDependencies {
   readonly corsOrigins?: readonly string[]
   /** What a client's `callback_url` may be. */
   readonly callbackRules?: CallbackUrlRules
+  /** Whose answers are taken from the direct route; by default nobody's. */
+  readonly webhook?: WebhookOptions
+  /** Owner of uploads to the existing endpoint that come without a key; by default they are refused. */
+  readonly legacyUploadOwner?: string | undefined
 }
 
 export interface AppDependencies extends Omit<AppOptions, 'auth'> {

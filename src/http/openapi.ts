@@ -13,6 +13,7 @@ import { JOB_OPERATIONS } from './descriptions/job-operations.ts'
 import { type Operation, TAGS } from './descriptions/operation.ts'
 import { OTHER_OPERATIONS } from './descriptions/other-operations.ts'
 import { UPLOAD_OPERATIONS } from './descriptions/upload-operations.ts'
+import { WEBHOOK_OPERATIONS } from './descriptions/webhook-operations.ts'
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...JOB_OPERATIONS,
@@ -20,6 +21,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...UPLOAD_OPERATIONS,
   ...OTHER_OPERATIONS,
   ...LETTER_OPERATIONS,
+  ...WEBHOOK_OPERATIONS,
 }
 
 const ABOUT = [

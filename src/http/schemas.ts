@@ -9,7 +9,7 @@ import { RESULT_FORMATS } from '../domain/result-formats.ts'
 export const TOKEN_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'
 const MAX_METADATA_BYTES = 2048
 const nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const literals = <T extends string>(values: readonly T[]) => Type.Enum([...values])
+export const literals = <T extends string>(values: readonly T[]) => Type.Enum([...values])
 
 /** The fields that may accompany a recording: multipart fields before the file, or query parameters. */
 export const uploadFieldsSchema = Type.Object({

@@ -1,6 +1,7 @@
 /** What moving traffic between the routes needs from outside: the flag, the old analysis server, and the comparison. */
 import type { CutoverFlag, CutoverRules, GuardPlan, RouteDecision } from '../domain/cutover.ts'
 import type { Route } from '../domain/job.ts'
+import type { AnalysisRequest } from '../domain/messages.ts'
 
 /** Decides the route of a new job (OpenFeature). Never throws and asks nobody: what it knows is in the process. */
 export interface Router {
@@ -67,10 +68,30 @@ export type DirectAnswer =
 export interface AnalysisServer {
   /** False where `ANALYSIS_SERVER_URL` is not set: there is no direct route. */
   readonly isConfigured: boolean
-  /** Posts an order, with one retry; `callbackUrl` is where the answer goes. Throws only the signal's reason. */
-  submit(body: string, signal: AbortSignal): Promise<DirectAnswer>
-  /** Where the server answers for this job; null without `WEBHOOK_URL`. */
+  /** Orders that may be posted at once. */
+  readonly places: number
+  /** Posts an order, with one retry; its `callback_url` is where the answer goes. Throws only the signal's reason. */
+  submit(order: AnalysisRequest, signal: AbortSignal): Promise<DirectAnswer>
+  /** Where the server answers for this job; null without `WEBHOOK_URL`, and while this API does not listen yet. */
   callbackUrlOf(jobId: string): string | null
+  /**
+   * Begins work around one call, which nobody waits for and which never rejects. False, and nothing is begun, while so
+   * much is under way as there are places, and once it is to settle.
+   */
+  begin(work: (signal: AbortSignal) => Promise<void>): boolean
+  /** Begins nothing more, and resolves when what was begun is over; `release` breaks it off. */
+  settle(release: AbortSignal): Promise<void>
+}
+
+/** `refused`: the receiver will never take it; `given-up`: it could not be reached often enough. */
+export type SentAnswer = 'taken' | 'refused' | 'given-up'
+
+/** The other side: what an analysis server sends its answers with (signed HTTP, with retries). */
+export interface AnswerSender {
+  /** False for an address that answers are not to be sent to. */
+  mayCall(callbackUrl: string): boolean
+  /** Never rejects, but with the signal's reason. */
+  send(callbackUrl: string, body: string, signal: AbortSignal): Promise<SentAnswer>
 }
 
 // ---------------------------------------------------------------- the comparison

@@ -7,26 +7,17 @@
  *   anything else (a store away, a crash) → thrown: SQS brings the order back; where only an outage is to blame it is
  *     sent anew before its receives are used up (renew-order.ts)
  */
-import { Readable } from 'node:stream'
 import { TOPOLOGY } from '../../infra/topology.ts'
 import { AppError, isFinal, toAppError } from '../domain/errors.ts'
-import { createUuidV7 } from '../domain/ids.ts'
-import { analysisProgress, isTerminal, type Job } from '../domain/job.ts'
-import {
-  type AnalysisRequest,
-  formatCompletedAnswer,
-  MAX_MESSAGE_BYTES,
-  parseAnalysisRequest,
-} from '../domain/messages.ts'
-import { recordingPrefix, resultPrefix } from '../domain/object-keys.ts'
+import { isTerminal, type Job } from '../domain/job.ts'
+import { type AnalysisRequest, parseAnalysisRequest } from '../domain/messages.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
 import type { TimelineEntry } from '../domain/timeline.ts'
-import type { AnalysisOutcome, Ports, ReceivedMessage } from '../ports.ts'
+import type { Ports, ReceivedMessage } from '../ports.ts'
+import { analyseOrder, createTeller, toAnswer, toFailedAnswer } from './analyse-order.ts'
 import { createJobWatch } from './job-watch.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
-import { keepComputedPitch, readReference } from './read-reference.ts'
 import { renewOrder } from './renew-order.ts'
-import { createThrottle } from './throttle.ts'
 
 type AnalysePorts = Pick<
   Ports,
@@ -34,8 +25,6 @@ type AnalysePorts = Pick<
 >
 
 const PROGRESS_INTERVAL_MS = 200
-/** What the object store is given in one request. */
-const MAX_WHOLE_BYTES = 5 * 1024 * 1024
 
 export interface AnalyseOptions {
   /** The row of a job under way is read at most this often; default 1 s. */
@@ -78,7 +67,12 @@ async function attend(
   const startedAt = performance.now()
   const watch = createJobWatch(ports, job, checkIntervalMs)
   const signal = AbortSignal.any([released, watch.signal])
-  const answer = await analyse(ports, request, job, { signal, look: watch.look, allowedPrefixes }).then(
+  const show = createProgress(ports, job)
+  const onProgress = (share: number, text: string): void => {
+    watch.look()
+    show(share, text)
+  }
+  const answer = await analyseOrder(ports, request, job, { signal, onProgress, allowedPrefixes }).then(
     (outcome) => {
       if (watch.signal.aborted) return undefined
       note('analysed')
@@ -128,109 +122,9 @@ async function sendAnswer({ resultQueue, timeline }: AnalysePorts, job: Job, bod
   timeline.note({ jobId, attempt, hop: 'answer', outcome: 'sent', messageId, beganAtMs })
 }
 
-interface Under {
-  readonly signal: AbortSignal
-  readonly look: () => void
-  readonly allowedPrefixes: readonly string[]
-}
-
-async function analyse(
-  ports: AnalysePorts,
-  request: AnalysisRequest,
-  job: Job,
-  { signal, look, allowedPrefixes }: Under,
-): Promise<AnalysisOutcome> {
-  const key = ports.objects.keyOf(request.s3_audio_url)
-  if (!key?.startsWith(recordingPrefix(job.owner))) {
-    throw new AppError('message-invalid', 'The recording does not lie in its owner’s part of the bucket')
-  }
-  const { mode } = ports.analyser
-  const reference = await readReference(ports, request, job, { mode, allowedPrefixes, signal })
-  const recording = await ports.objects.get(key, signal).catch((error: unknown) => {
-    reference?.audio?.destroy()
-    throw error
-  })
-  const { jobId, tokenId } = job
-  const show = createProgress(ports, job)
-  const outcome = await ports.analyser.analyse({
-    jobId,
-    tokenId,
-    recording,
-    reference,
-    signal,
-    onProgress: (share, text) => {
-      look()
-      show(share, text)
-    },
-  })
-  noteReferenceFault(ports, job, outcome)
-  await keepComputedPitch(ports, job, mode, outcome)
-  return outcome
-}
-
 /** Publishes now and then, and the first word of every phase. */
 function createProgress(ports: AnalysePorts, job: Job): (share: number, message: string) => void {
-  const throttle = createThrottle(PROGRESS_INTERVAL_MS)
-  let phase = ''
-  return (share, message) => {
-    const progress = analysisProgress(65 + 30 * share)
-    const publish = () => void publishEvents(ports, [toProgressEvent(job, { progress, message, at: new Date() })])
-    if (message === phase) return throttle(publish)
-    phase = message
-    publish()
-  }
-}
-
-function noteReferenceFault(ports: AnalysePorts, job: Job, { referenceFault }: AnalysisOutcome): void {
-  if (referenceFault === undefined) return
-  const { jobId, attempt, owner, tokenId } = job
-  ports.metrics.count('reference_faults', { code: referenceFault.code })
-  ports.log.warn({ jobId, attempt, owner, tokenId, ...referenceFault }, 'reference unusable')
-}
-
-/** A small result travels in the message; a large one as an object beside it. Both writes may be repeated. */
-async function toAnswer(
-  ports: AnalysePorts,
-  job: Job,
-  { durationS, result }: AnalysisOutcome,
-  signal: AbortSignal,
-): Promise<string> {
-  ports.metrics.count('analyses', { outcome: 'completed' })
-  const answer = formatCompletedAnswer({ jobId: job.jobId, attempt: job.attempt, durationS }, result)
-  if (Buffer.byteLength(answer) <= MAX_MESSAGE_BYTES) return answer
-  const key = await storeResult(ports, job, Buffer.from(result), signal)
-  return JSON.stringify({
-    version: 1,
-    type: 'completed',
-    job_id: job.jobId,
-    attempt: job.attempt,
-    duration_s: durationS,
-    result_s3_url: ports.objects.urlOf(key),
-  })
-}
-
-/** In parts where it is too long for one request; under a name of its own then, since a broken `put` clears it away. */
-async function storeResult(ports: AnalysePorts, job: Job, bytes: Buffer, signal: AbortSignal): Promise<string> {
-  const prefix = resultPrefix(job.owner, job.jobId)
-  const contentType = 'application/json'
-  if (bytes.length <= MAX_WHOLE_BYTES) {
-    const key = `${prefix}${job.attempt}.json`
-    await ports.objects.putBytes(key, bytes, contentType)
-    return key
-  }
-  const key = `${prefix}${job.attempt}-${createUuidV7(Date.now())}.json`
-  const size = { bytes: bytes.length, exact: true }
-  await ports.objects.put(key, Readable.from([bytes], { objectMode: false }), { contentType, signal, size })
-  return key
-}
-
-function toFailedAnswer(job: Job, error: unknown): string {
-  const { code, detail, retryable } = toAppError(error)
-  return JSON.stringify({
-    version: 1,
-    type: 'failed',
-    job_id: job.jobId,
-    attempt: job.attempt,
-    error: { code, detail, retryable },
+  return createTeller(PROGRESS_INTERVAL_MS, (progress, message) => {
+    void publishEvents(ports, [toProgressEvent(job, { progress, message, at: new Date() })])
   })
 }

@@ -42,7 +42,8 @@ export async function cancelJob(ports: CancelPorts, { jobId, attempt }: Pick<Job
 }
 
 /** Best effort: an entry that stays is acknowledged by the forwarder, which reads the row first. */
-async function takeOut({ jobQueue, log }: CancelPorts, { jobId, attempt }: Job): Promise<void> {
+async function takeOut({ jobQueue, log }: CancelPorts, { jobId, attempt, route }: Job): Promise<void> {
+  if (route === 'direct') return
   try {
     await jobQueue.remove(jobId, attempt)
   } catch (error) {

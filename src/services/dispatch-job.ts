@@ -1,20 +1,29 @@
 /**
  * Hands a stored job to its route. Invariant 10: the row is the outbox, so a queue that is away does not fail the
- * job; it stays `stored` and the reconciler hands it over later.
+ * job; it stays `stored` and the reconciler hands it over later. The direct route: post-order.ts.
  */
 import { AppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
 import type { Ports } from '../ports.ts'
+import { beginPost } from './post-order.ts'
 import { publishJobs } from './publish-job.ts'
 
-type DispatchPorts = Pick<Ports, 'jobs' | 'jobQueue' | 'progress' | 'timeline' | 'metrics' | 'log'>
+type DispatchPorts = Pick<
+  Ports,
+  'jobs' | 'objects' | 'jobQueue' | 'analysisServer' | 'progress' | 'timeline' | 'metrics' | 'log'
+>
 
 /**
- * Adds the job to the queue, then moves its row to `queued` and publishes. Repeating it is harmless.
+ * Adds the job to the queue, then moves its row to `queued` and publishes; one of the direct route begins to be posted and
+ * is still `stored` when this returns. Repeating it is harmless.
  *
  * @returns the row as it is now, or as it was given when queue or database cannot be reached: accepted is accepted
  */
 export async function dispatchJob(ports: DispatchPorts, job: Job): Promise<Job> {
+  if (job.route === 'direct') {
+    beginPost(ports, job)
+    return job
+  }
   const hop = { jobId: job.jobId, attempt: job.attempt, hop: 'dispatch', beganAtMs: performance.now() } as const
   try {
     await ports.jobQueue.add([job])

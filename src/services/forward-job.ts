@@ -2,8 +2,8 @@
 
 import { toAppError } from '../domain/errors.ts'
 import { canAdvance, type Job } from '../domain/job.ts'
-import type { AnalysisRequest } from '../domain/messages.ts'
 import type { Ports, QueuedJob } from '../ports.ts'
+import { toAnalysisOrder } from './analysis-order.ts'
 import { publishJobs } from './publish-job.ts'
 
 type ForwardPorts = Pick<Ports, 'jobs' | 'analysisQueue' | 'objects' | 'progress' | 'timeline' | 'metrics' | 'log'>
@@ -44,24 +44,12 @@ export async function sendForAnalysis(
   ports: Pick<Ports, 'analysisQueue' | 'objects'>,
   job: Job,
 ): Promise<string | undefined> {
-  const urlOf = (key: string | null | undefined): string | null => (key ? ports.objects.urlOf(key) : null)
-  const request: AnalysisRequest = {
-    version: 1,
-    job_id: job.jobId,
-    attempt: job.attempt,
-    owner: job.owner,
-    token_id: job.tokenId,
-    s3_audio_url: ports.objects.urlOf(job.objectKey),
-    s3_textgrid_url: urlOf(job.reference?.textgridKey),
-    s3_pitch_url: urlOf(job.reference?.pitchKey),
-    callback_url: null,
-    traceparent: job.traceparent,
-  }
+  const order = toAnalysisOrder(ports, job, null)
   let messageId: string | undefined
   const onSent = (id: string): void => {
     messageId = id
   }
-  const [failure] = await ports.analysisQueue.send([{ body: JSON.stringify(request), groupId: job.owner, onSent }])
+  const [failure] = await ports.analysisQueue.send([{ body: JSON.stringify(order), groupId: job.owner, onSent }])
   if (failure !== undefined) throw failure
   return messageId
 }

@@ -10,6 +10,7 @@ import { computedPitchKey, recordingPrefix, referencePrefix } from '../domain/ob
 import type { AnalysisOutcome, AnalysisReference, Ports } from '../ports.ts'
 
 type ReferencePorts = Pick<Ports, 'objects'>
+type ReferencedJob = Pick<Job, 'owner' | 'reference'>
 
 export interface ReadReferenceOptions {
   /** How recordings are tracked: a track that was kept for another mode is none. */
@@ -32,7 +33,7 @@ const NOTHING: AnalysisReference = { textGrid: null, pitch: null, computedPitch:
 export async function readReference(
   ports: ReferencePorts,
   request: AnalysisRequest,
-  job: Job,
+  job: ReferencedJob,
   options: ReadReferenceOptions,
 ): Promise<AnalysisReference | null> {
   const textGridKey = keyOf(ports, job.owner, request.s3_textgrid_url, options)
@@ -48,7 +49,7 @@ export async function readReference(
 
 async function readFiles(
   ports: ReferencePorts,
-  job: Job,
+  job: ReferencedJob,
   { textGridKey, pitchKey }: { readonly textGridKey: string | null; readonly pitchKey: string | null },
   { mode, signal }: ReadReferenceOptions,
 ): Promise<AnalysisReference | null> {
@@ -66,7 +67,7 @@ async function readFiles(
 /** Written again by a repeat, with the same content; one that would not be read back is not kept. */
 export async function keepComputedPitch(
   ports: ReferencePorts,
-  job: Job,
+  job: ReferencedJob,
   mode: string,
   { computedPitch }: AnalysisOutcome,
 ): Promise<void> {
@@ -92,7 +93,7 @@ function keyOf(
 /** The kept pitch track of the job's reference recording; null when there is none yet, or none that can be read. */
 export async function readComputedPitch(
   ports: ReferencePorts,
-  { owner, reference }: Pick<Job, 'owner' | 'reference'>,
+  { owner, reference }: ReferencedJob,
   mode: string,
   signal?: AbortSignal,
 ): Promise<Uint8Array | null> {

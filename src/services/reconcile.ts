@@ -1,6 +1,7 @@
 /**
  * Invariants 1 and 11: the rows say what has to be done, and waiting is not stalling. One pass looks at the rows that
- * nothing has touched for long; claims are made in the database, so passes may run on many instances at once.
+ * nothing has touched for long; claims are made in the database, so passes may run on many instances at once. Rows of the
+ * direct route, but for uploads and the age limit, are reconcile-direct.ts's.
  *
  *   uploading, past its deadline            → failed, object and parts deleted
  *   stored, queued, untouched               → added to the queue again (a no-op while it waits or runs there); not
@@ -26,6 +27,7 @@ type ReconcilePorts = Pick<
   | 'directUploads'
   | 'uploadFacts'
   | 'jobQueue'
+  | 'analysisServer'
   | 'analysisQueue'
   | 'resultQueue'
   | 'progress'

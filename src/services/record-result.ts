@@ -8,35 +8,57 @@ import type { Ports, ReceivedMessage, StatusChange, StoredResult } from '../port
 import { publishEvents, publishJobs } from './publish-job.ts'
 
 type Ending = Exclude<AnalysisAnswer, { type: 'progress' }>
-type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'timeline' | 'metrics' | 'log'>
+export type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'timeline' | 'metrics' | 'log'>
 /** A letter that is applied once more has no receives. */
-type Received = Pick<ReceivedMessage, 'body'> & Partial<Pick<ReceivedMessage, 'messageId' | 'receiveCount'>>
+type Message = Partial<Pick<ReceivedMessage, 'messageId' | 'receiveCount'>>
+type Received = Pick<ReceivedMessage, 'body'> & Message
 
 /** Records one answer from the results queue; throws `message-invalid` or `job-not-found` for poison. */
 export async function recordResult(ports: RecordPorts, message: Received): Promise<void> {
-  const answer = parseAnalysisAnswer(message.body)
+  await recordAnswer(ports, parseAnalysisAnswer(message.body), message)
+}
+
+/** What became of an answer. */
+export interface Recorded {
+  /** The row as it is then. */
+  readonly job: Job
+  readonly outcome: AnalysisAnswer['type'] | 'repeat' | 'late'
+}
+
+/** The same for an answer that is read already, wherever it came from. */
+export async function recordAnswer(
+  ports: RecordPorts,
+  answer: AnalysisAnswer,
+  message: Message = {},
+): Promise<Recorded> {
   try {
-    await (answer.type === 'progress' ? recordProgress(ports, answer, message) : record(ports, answer, message))
+    return await (answer.type === 'progress' ? recordProgress(ports, answer, message) : record(ports, answer, message))
   } catch (error) {
     ports.timeline.note({ ...hopOf(answer, message), hop: 'record', outcome: 'error', detail: toAppError(error).code })
     throw error
   }
 }
 
-async function record(ports: RecordPorts, answer: Ending, message: Received): Promise<void> {
+async function record(ports: RecordPorts, answer: Ending, message: Message): Promise<Recorded> {
   const [advanced] = await ports.jobs.advance([await toChange(ports, answer)])
   const job = advanced?.job
   if (job === undefined) throw unknownJob(answer)
-  note(ports, answer, job, { moved: advanced?.moved ?? false, message })
+  const outcome = note(ports, answer, job, { moved: advanced?.moved ?? false, message })
   await publishJobs(ports, [job])
+  return { job, outcome }
 }
 
-function hopOf({ job_id: jobId, attempt }: AnalysisAnswer, { messageId, receiveCount }: Received) {
+function hopOf({ job_id: jobId, attempt }: AnalysisAnswer, { messageId, receiveCount }: Message) {
   return { jobId, attempt, messageId, receiveCount }
 }
 
 /** What became of an answer: recorded, known already, or too late for a job that ended otherwise or began anew. */
-function note(ports: RecordPorts, answer: Ending, job: Job, how: { moved: boolean; message: Received }): void {
+function note(
+  ports: RecordPorts,
+  answer: Ending,
+  job: Job,
+  how: { moved: boolean; message: Message },
+): Recorded['outcome'] {
   const { moved, message } = how
   const { jobId, attempt, status } = job
   const isRepeat = attempt === answer.attempt && status === answer.type
@@ -47,23 +69,30 @@ function note(ports: RecordPorts, answer: Ending, job: Job, how: { moved: boolea
   const fields = { jobId, attempt, status }
   if (moved) ports.log.info(fields, 'result recorded')
   else if (!isRepeat) ports.log.info({ ...fields, late: answer.type, of: answer.attempt }, 'result came too late')
+  return outcome
 }
 
 async function recordProgress(
   ports: RecordPorts,
   answer: Extract<AnalysisAnswer, { type: 'progress' }>,
-  message: Received,
-): Promise<void> {
+  message: Message,
+): Promise<Recorded> {
   const { job_id: jobId, attempt } = answer
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'analysing' }])
   const job = advanced?.job
   if (job === undefined) throw unknownJob(answer)
   // Somebody else's analyser, which notes nothing: its first word tells that it has the order.
   if (advanced?.moved) ports.timeline.note({ ...hopOf(answer, message), hop: 'analyse', outcome: 'received' })
-  if (job.attempt !== attempt || isTerminal(job.status)) return publishJobs(ports, [job])
+  const isOver = job.attempt !== attempt || isTerminal(job.status)
+  const recorded: Recorded = { job, outcome: isOver ? 'late' : 'progress' }
+  if (isOver) {
+    await publishJobs(ports, [job])
+    return recorded
+  }
   const now = { progress: analysisProgress(answer.progress), at: new Date() }
   const event = toProgressEvent(job, answer.message === undefined ? now : { ...now, message: answer.message })
   await publishEvents(ports, [event])
+  return recorded
 }
 
 async function toChange(ports: RecordPorts, answer: Ending): Promise<StatusChange> {

@@ -17,6 +17,7 @@ type RedrivePorts = Pick<
   | 'jobs'
   | 'objects'
   | 'jobQueue'
+  | 'analysisServer'
   | 'analysisQueue'
   | 'resultQueue'
   | 'progress'

@@ -6,13 +6,16 @@ import type { Ports } from '../ports.ts'
 import { dispatchJob } from './dispatch-job.ts'
 import { publishJobs } from './publish-job.ts'
 
-type RetryPorts = Pick<Ports, 'jobs' | 'objects' | 'jobQueue' | 'progress' | 'timeline' | 'metrics' | 'log'>
+type RetryPorts = Pick<
+  Ports,
+  'jobs' | 'objects' | 'jobQueue' | 'analysisServer' | 'progress' | 'timeline' | 'metrics' | 'log'
+>
 
 /**
  * Starts the next attempt of a job that failed with a `retryable` error and whose recording is kept. Of several asked
  * at once one is told of the new attempt, the others that there is nothing to retry.
  *
- * @returns the row as it is once handed over; `stored` while the queue is away
+ * @returns the row as it is once handed over; `stored` while the queue is away, and on the direct route
  * @throws AppError `job-not-retryable`, `job-purged`, `object-not-found`, `storage-unavailable`, `database-unavailable`
  */
 export async function retryJob(ports: RetryPorts, job: Job): Promise<Job> {

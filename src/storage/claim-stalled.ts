@@ -2,9 +2,10 @@
  * Invariant 11 on rows: which unfinished rows have waited so long that somebody should look. `watched_from` is the
  * moment a row's waiting counts from (an upload's deadline, else when it entered its status, but not before its
  * `not_before`); each hand-out pushes it on, so that the next comes after the rule's wait, then twice, four times, up
- * to a quarter of an hour or the wait itself.
+ * to a quarter of an hour or the wait itself. The routes are asked for apart: what one waits for is not up to the other.
  */
 import { sql } from 'kysely'
+import type { Route } from '../domain/job.ts'
 import type { StalledJob, StalledRules } from '../ports.ts'
 import type { Database } from './database.ts'
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
@@ -17,6 +18,7 @@ export const MAX_CLAIM_DELAY_S = 900
  * passed over; one that moved meanwhile is asked again as it is now, and no longer waits.
  */
 export async function claimStalled(db: Database, rules: StalledRules): Promise<StalledJob[]> {
+  const route: Route = rules.route ?? 'queue'
   const { rows } = await sql<JobRow & { readonly in_status_s: number }>`
     with due as materialized (
       select job_id, case
@@ -26,11 +28,13 @@ export async function claimStalled(db: Database, rules: StalledRules): Promise<S
       from jobs
       where finished_at is null and watched_from <= now() - case
           when status = 'uploading' then interval '0'
+          when route = 'direct' and status = 'stored' and not_before > stage_at and claims = 0 then interval '0'
           when status in ('stored', 'queued') then make_interval(secs => ${rules.waitingS}::double precision)
           else make_interval(secs => ${rules.inFlightS}::double precision)
         end
         and watched_from <= now()
         and not (${rules.queueIsAway ?? false}::boolean and status in ('stored', 'queued'))
+        and case when status = 'uploading' then 'queue' else route end = ${route}
       order by watched_from
       limit ${rules.limit}::integer
       for no key update skip locked

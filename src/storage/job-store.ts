@@ -140,7 +140,8 @@ async function countByStatus(db: Database): Promise<HopCount[]> {
 async function countInFlight(db: Database, limit: number): Promise<ReadonlyMap<string, number>> {
   const { rows } = await sql<{ owner: string; count: number }>`
     select owner, count(*)::integer as count from (
-      select owner from jobs where finished_at is null and status in ('forwarded', 'analysing') limit ${limit}
+      select owner from jobs where finished_at is null and status in ('forwarded', 'analysing') and route = 'queue'
+      limit ${limit}
     ) as in_flight group by owner`.execute(db)
   return new Map(rows.map(({ owner, count }) => [owner, count]))
 }

@@ -20,6 +20,7 @@ const HELP = {
   routes: ['counter', 'New jobs by route and why they took it', ['route', 'reason']],
   direct_calls: ['counter', 'Orders posted to the analysis server of the direct route', ['outcome']],
   webhooks: ['counter', 'Answers of that server by what became of them', ['outcome']],
+  answers: ['counter', 'The same, as our own analysis server sees them', ['outcome']],
   legacy_use: ['counter', 'What only clients and servers of the old system still need', ['feature']],
   cutover_changes: ['counter', 'Changes of the cutover flag', ['origin']],
   guard: ['counter', 'What the guard of the cutover did', ['action']],

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JobStatus } from '../../src/domain/job.ts'
+import type { StalledRules } from '../../src/ports.ts'
 import { changeTo, type JobStoreSuite, newJob } from './job-store-suite.ts'
 
 export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
   const rules = { waitingS: 60, inFlightS: 600, limit: 1000 }
-  const isClaimed = async (jobId: string, given = rules) =>
+  const isClaimed = async (jobId: string, given: StalledRules = rules) =>
     (await store().claimStalled(given)).some((job) => job.jobId === jobId)
 
   test('a waiting row is handed out after the waiting time, one in flight after its own', async () => {
@@ -79,6 +80,39 @@ export function describeClaims({ store, age, jobIn }: JobStoreSuite): void {
     }
     const back = new Set((await store().claimStalled(rules)).map(({ jobId }) => jobId))
     assert.deepEqual([back.has(stored), back.has(queued)], [true, true])
+  })
+
+  test('the rows of a route are handed out to whoever asks for that route, uploads with the queue’s', async () => {
+    const direct = { route: 'direct' } as const
+    const [stored, analysing, upload] = await Promise.all([
+      jobIn('stored', direct),
+      jobIn('analysing', direct),
+      jobIn('uploading', { ...direct, uploadTimeoutS: 5 }),
+    ])
+    const queued = await jobIn('queued')
+    for (const jobId of [stored, analysing, upload, queued]) await age(jobId, 700)
+    const ofQueue = new Set((await store().claimStalled(rules)).map(({ jobId }) => jobId))
+    assert.deepEqual(
+      [stored, analysing, upload, queued].map((jobId) => ofQueue.has(jobId)),
+      [false, false, true, true],
+    )
+    const silent = { ...rules, route: 'direct', queueIsAway: true } as const
+    assert.deepEqual([await isClaimed(stored, silent), await isClaimed(analysing, silent)], [false, false])
+    const later = { ...silent, queueIsAway: false }
+    assert.equal(await isClaimed(stored, later), true)
+  })
+
+  test('a row of the direct route that was held back is handed out when its time comes, and then after a wait', async () => {
+    const ofDirect = { ...rules, route: 'direct' } as const
+    const held = await jobIn('stored', { route: 'direct', notBefore: new Date(Date.now() + 100_000) })
+    await age(held, 90)
+    assert.equal(await isClaimed(held, ofDirect), false, 'before its time')
+    await age(held, 11)
+    assert.equal(await isClaimed(held, ofDirect), true, 'at its time')
+    await age(held, 30)
+    assert.equal(await isClaimed(held, ofDirect), false, 'while whoever was handed it may be posting it')
+    await age(held, 31)
+    assert.equal(await isClaimed(held, ofDirect), true, 'after the wait')
   })
 
   test('a row handed out says how long it has been in its status, however often it was handed out before', async () => {

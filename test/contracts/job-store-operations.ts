@@ -225,6 +225,8 @@ export function describeRestart({ store, age, jobIn }: JobStoreSuite): void {
     const countOf = async (name: string) => (await store().countInFlight(1e6)).get(name)
     const [forwarded, analysing] = [await jobIn('forwarded', { owner }), await jobIn('analysing', { owner })]
     await jobIn('analysing', { owner: `${owner}-other` })
+    // Those of the direct route are not in SQS.
+    for (const status of ['forwarded', 'analysing'] as const) await jobIn(status, { owner, route: 'direct' })
     for (const status of ['uploading', 'stored', 'queued', 'completed', 'failed', 'cancelled'] as const) {
       await jobIn(status, { owner })
     }

@@ -108,7 +108,9 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
     countUnfinished: async (owner, atMost) =>
       Math.min(atMost, unfinished().filter(({ job }) => job.owner === owner).length),
     countInFlight: async (limit) => {
-      const inFlight = unfinished().filter(({ job }) => job.status === 'forwarded' || job.status === 'analysing')
+      const inFlight = unfinished().filter(
+        ({ job: { status, route } }) => route === 'queue' && (status === 'forwarded' || status === 'analysing'),
+      )
       const owners = Map.groupBy(inFlight.slice(0, limit), ({ job }) => job.owner)
       return new Map([...owners].map(([owner, rows]) => [owner, rows.length]))
     },
@@ -186,7 +188,8 @@ function moved(job: Job, change: StatusChange, at: Date): Job {
 
 function claim(rows: Row[], rules: StalledRules, nowMs: number): StalledJob[] {
   const due = rows
-    .filter(({ job, watchedFromMs }) => watchedFromMs + graceS(job, rules) * 1000 <= nowMs)
+    .filter(({ job }) => (job.status === 'uploading' ? 'queue' : job.route) === (rules.route ?? 'queue'))
+    .filter((row) => row.watchedFromMs + (isHeldBack(row) ? 0 : graceS(row.job, rules)) * 1000 <= nowMs)
     .filter(({ job }) => !(rules.queueIsAway && (job.status === 'stored' || job.status === 'queued')))
     .sort((a, b) => a.watchedFromMs - b.watchedFromMs)
     .slice(0, rules.limit)
@@ -197,6 +200,11 @@ function claim(rows: Row[], rules: StalledRules, nowMs: number): StalledJob[] {
     row.claims += 1
   }
   return due.map(({ job, stageMs }) => ({ ...job, inStatusS: (nowMs - stageMs) / 1000 }))
+}
+
+/** Nobody is posting it: whoever stored it saw that its time had not come. */
+function isHeldBack({ job, stageMs, claims }: Row): boolean {
+  return job.route === 'direct' && job.status === 'stored' && claims === 0 && +(job.notBefore ?? 0) > stageMs
 }
 
 /** How long past `watchedFromMs` a row is left alone. */

@@ -14,6 +14,7 @@ import { startTestSystem } from '../support/system.ts'
 
 const skip = skipWithoutPostgres
 const ADMIN_KEY = 'key-of-operators'
+const WEBHOOK_SECRET = 'secret of the direct route'
 const ROLES = ['api', 'forward', 'analyse', 'record', 'reconcile'] as const
 const [stack, bare] = skip ? [undefined, undefined] : [await startStack(), (await createTestDatabase()).url]
 
@@ -34,7 +35,11 @@ async function startStack() {
     awsEndpointUrl: aws.endpoint,
     embeddedAws: true,
   }
-  const system = await startTestSystem(ROLES, places, { ...env, BOOTSTRAP_API_KEYS: `ops=${ADMIN_KEY}:admin` })
+  const system = await startTestSystem(ROLES, places, {
+    ...env,
+    WEBHOOK_SECRET,
+    BOOTSTRAP_API_KEYS: `ops=${ADMIN_KEY}:admin`,
+  })
   const admin = new Redis(redis.url).on('error', () => {})
   after(() => admin.disconnect())
   const sqs = new SQSClient(aws.client)
@@ -90,6 +95,24 @@ describe('npm run doctor', { skip }, () => {
       ['PORT:', 'MAX_DURATION_S:'],
     )
     assert.match(output, /^ok +redis/m)
+  })
+
+  test('a direct route whose server is away, or whose answers would be refused, is a fault; another one is green', async () => {
+    const { TONEWIRE_URL: url = '' } = stack?.env ?? {}
+    const route = { ANALYSIS_SERVER_URL: `${url}/livez`, WEBHOOK_URL: url, WEBHOOK_SECRET }
+    const { bad, output } = await examine(route)
+    assert.deepEqual(bad, [], output)
+    assert.match(output, /^ok +direct route +answers are let in at WEBHOOK_URL$/m)
+    const away = { ...route, ANALYSIS_SERVER_URL: 'http://127.0.0.1:1/' }
+    await assertFault(away, /direct route .*cannot be reached.*ECONNREFUSED/, /analysis-server/)
+    const other = { ...route, WEBHOOK_SECRET: 'another secret of theirs' }
+    const told = await assertFault(other, /direct route .*answers are refused/, /one WEBHOOK_SECRET/)
+    assert.ok(!told.includes('another secret'), told)
+    await assertFault(
+      { ...route, WEBHOOK_URL: 'http://127.0.0.1:1/' },
+      /WEBHOOK_URL cannot be reached/,
+      /mend WEBHOOK_URL/,
+    )
   })
 
   test('a wrong login of PostgreSQL is told from an outage, and the password is not printed', async () => {

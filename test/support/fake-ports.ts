@@ -10,6 +10,7 @@ import { createMemoryBudget } from '../../src/storage/memory-budget.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { createFakeAnalyser } from '../fakes/fake-analyser.ts'
+import { createFakeAnalysisServer } from '../fakes/fake-analysis-server.ts'
 import { createFakeCallbackSender } from '../fakes/fake-callback-sender.ts'
 import { createFakeDeadLetterStore } from '../fakes/fake-dead-letter-store.ts'
 import { createFakeDeliveryStore, tellingEnds } from '../fakes/fake-delivery-store.ts'
@@ -67,6 +68,7 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     directUploads: createFakeDirectUploads(objects),
     uploadFacts: jobs.uploadFacts,
     jobQueue: createFakeJobQueue(),
+    analysisServer: createFakeAnalysisServer(),
     analysisQueue: createFakeMessageQueue(),
     resultQueue: createFakeMessageQueue(),
     analysisDeadQueue: createFakeMessageQueue({ maxReceiveCount: Number.POSITIVE_INFINITY }),

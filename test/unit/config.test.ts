@@ -60,3 +60,31 @@ test('an issuer without an audience, and a short session secret, stop the start'
   }
   assert.equal(loadConfig({ JWT_ISSUER: 'https://login.example', JWT_AUDIENCE: 'api' }).jwtOwnerClaim, 'sub')
 })
+
+test('half a direct route, and one whose answers nobody would take, stop the start with a sentence each', () => {
+  const problemsOf = (env: Record<string, string>): readonly string[] => {
+    try {
+      loadConfig(env)
+      return []
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems
+      throw error
+    }
+  }
+  const both = { ANALYSIS_SERVER_URL: 'http://analysis:8000/analyse', WEBHOOK_URL: 'https://api.example' }
+  const secret = { WEBHOOK_SECRET: 'sixteen characters' }
+  assert.deepEqual(problemsOf({ ...both, ...secret }), [])
+  assert.deepEqual(problemsOf({ ...both, WEBHOOK_ALLOW_UNSIGNED_FROM: '10.0.0.5,10.1.0.0/16,::1' }), [])
+  for (const [env, problem] of [
+    [{ ...secret, WEBHOOK_URL: both.WEBHOOK_URL }, /one is set without the other/],
+    [{ ...secret, ANALYSIS_SERVER_URL: both.ANALYSIS_SERVER_URL }, /one is set without the other/],
+    [both, /set WEBHOOK_SECRET, or WEBHOOK_ALLOW_UNSIGNED_FROM/],
+    [{ ...both, WEBHOOK_ALLOW_UNSIGNED_FROM: '10.0.0.5,10.0.0.300' }, /10\.0\.0\.300 is no IP address/],
+    [{ ...both, ...secret, WEBHOOK_URL: 'https://api.example/?a=b' }, /without \? and #/],
+    [{ ...both, ...secret, ANALYSIS_SERVER_URL: 'http://:bad' }, /ANALYSIS_SERVER_URL: is not a URL/],
+  ] as const) {
+    const problems = problemsOf(env)
+    assert.equal(problems.length, 1, problems.join())
+    assert.match(problems[0] ?? '', problem)
+  }
+})

@@ -75,7 +75,8 @@ async function uploadRoutes(app: App, deps: AppDependencies): Promise<void> {
   })
 
   const schema = { params: tokenParamsSchema, response: { 200: jobSchema } }
-  app.post('/:token_id/upload-audio', { schema }, async (request, reply) => {
+  const config = { keylessOwner: deps.legacyUploadOwner }
+  app.post('/:token_id/upload-audio', { schema, config }, async (request, reply) => {
     const { job, cursor, replayed } = await upload(deps, request, request.params.token_id)
     if (replayed) reply.header('idempotency-replayed', 'true')
     return toJobView(job, cursor)

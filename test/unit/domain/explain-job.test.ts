@@ -8,7 +8,10 @@ import { HOPS, sentenceOf, type TimelineRow } from '../../../src/domain/timeline
 
 const START = Date.UTC(2026, 10, 21, 10)
 const at = (seconds: number) => new Date(START + seconds * 1000)
-const RULES = { stalledAfterS: 15, inFlightCheckS: 120, reconcileIntervalS: 5, maxJobAgeS: 86_400, retentionDays: 90 }
+const RULES = {
+  ...{ stalledAfterS: 15, inFlightCheckS: 120, reconcileIntervalS: 5, maxJobAgeS: 86_400, retentionDays: 90 },
+  ...{ directTimeoutS: 10, directAnswerTimeoutS: 1800 },
+}
 const NOW = at(100)
 const QUIET = { hops: [], letters: [], forOperator: true, uploadDeadlineAt: at(900), rules: RULES, now: NOW } as const
 
@@ -78,6 +81,19 @@ test('a job that is held back says until when, and is not looked at or given up 
   assert.match(next, /held back until 2026-11-21 12:00:00.000Z/)
   assert.match(next, /first by 2026-11-21 12:00:20.000Z/)
   assert.match(next, /at 2026-11-22 12:00:05.000Z, it ends/)
+})
+
+test('on the direct route neither SQS nor Redis has a say in what comes next', () => {
+  for (const status of JOB_STATUSES) {
+    assert.doesNotMatch(explain(jobIn(status, { route: 'direct' })).join(' '), /SQS|Redis|forwarder/)
+  }
+  const direct = (status: JobStatus, more: Partial<Job> = {}) => nextOf(jobIn(status, { route: 'direct', ...more }))
+  assert.match(direct('stored'), /posted to the analysis server.*again, first by 2026-11-21 10:00:40.000Z/)
+  assert.match(direct('stored', { notBefore: at(7200) }), /held back until 2026-11-21 12:00:00.000Z/)
+  for (const status of ['forwarded', 'analysing'] as const) {
+    assert.match(direct(status), /answers by webhook.*by 2026-11-21 10:30:15.000Z .*analysis-server-silent/)
+    assert.match(direct(status), /at 2026-11-22 10:00:05.000Z, it ends as failed \(job-too-old\)/)
+  }
 })
 
 test('a look that was taken moves the next one, and an answer on its way is waited for', () => {

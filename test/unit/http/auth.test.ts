@@ -74,9 +74,14 @@ async function startApp() {
   }
   const logger: FastifyBaseLogger = createLogger('trace', {}, { write })
   const keys = createFakeKeyStore()
+  const metrics = { count: () => {}, observe: () => {} }
   const app = Fastify({ loggerInstance: logger })
   app.setErrorHandler(sendProblem)
-  const auth = await registerAuth(app, { keys, log: logger }, { sessionSecret: undefined, accessTokens: undefined })
+  const auth = await registerAuth(
+    app,
+    { keys, metrics, log: logger },
+    { sessionSecret: undefined, accessTokens: undefined },
+  )
   app.get('/me', async (request) => {
     request.log.info({ req: { headers: request.headers }, headers: request.headers }, 'headers')
     const before = await stillValid(identityOf(request), request.log)

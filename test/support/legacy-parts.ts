@@ -1,0 +1,93 @@
+/**
+ * What goes with the direct route and the flag that moves traffic from it: `test/unit/legacy-deletion.test.ts` compares
+ * this with the sources, so that the list is complete on the day it is needed.
+ */
+
+/** Whole files, and folders with a slash at their end. */
+export const GOES: readonly string[] = [
+  'src/analysis-server.ts',
+  'src/direct-route-problems.ts',
+  'src/domain/address-list.ts',
+  'src/domain/cutover.ts',
+  'src/domain/explain-direct.ts',
+  'src/domain/webhook-signature.ts',
+  'src/environment-cutover.ts',
+  'src/http/analysis-server-app.ts',
+  'src/http/descriptions/webhook-operations.ts',
+  'src/http/routes/webhook.ts',
+  'src/legacy/',
+  'src/ports/cutover.ts',
+  'src/services/post-order.ts',
+  'src/services/reconcile-direct.ts',
+  'src/services/serve-orders.ts',
+  'src/services/take-webhook.ts',
+  'scripts/doctor/direct-route.ts',
+  'test/e2e/analysis-server.test.ts',
+  'test/fakes/fake-analysis-server.ts',
+  'test/integration/analysis-server-calls.test.ts',
+  'test/integration/answer-sender.test.ts',
+  'test/integration/direct-faults.test.ts',
+  'test/integration/direct-route.test.ts',
+  'test/integration/old-clients.test.ts',
+  'test/integration/webhook.test.ts',
+  'test/support/direct-system.ts',
+  'test/support/legacy-parts.ts',
+  'test/unit/domain/address-list.test.ts',
+  'test/unit/domain/webhook-signature.test.ts',
+  'test/unit/legacy-deletion.test.ts',
+  'test/unit/services/post-order.test.ts',
+  'test/unit/services/reconcile-direct.test.ts',
+  'test/unit/services/serve-orders.test.ts',
+  'workers/analysis-server.ts',
+]
+
+/** Files that stay, and what in them goes. */
+export const CHANGES: Readonly<Record<string, string>> = {
+  'package.json': 'the scripts `analysis-server` and `cutover`, the packages @openfeature/*',
+  'scripts/doctor.ts': 'the check of the direct route',
+  'scripts/doctor/jobs.ts': 'what is expected of rows of the direct route',
+  'src/config.ts': 'problemsOfDirectRoute',
+  'src/domain/error-help.ts': 'the help of the codes below',
+  'src/domain/errors.ts':
+    'signature-invalid, job-not-direct, cutover-conflict, direct-route-missing, analysis-server-*',
+  'src/domain/explain-job.ts': 'wayOf’s branch, the rules of the direct route',
+  'src/domain/job.ts': 'the type Route keeps both words: old rows have them; RouteReason likewise',
+  'src/domain/messages.ts': 'parseOldAnswer',
+  'src/domain/timeline.ts': 'the hop `direct`, once no kept timeline has it',
+  'src/environment.ts': 'cutoverProperties',
+  'src/http/app.ts': 'webhookRoute',
+  'src/http/auth.ts': 'keylessOwner and its identity',
+  'src/http/dependencies.ts': 'webhook, legacyUploadOwner',
+  'src/http/openapi.ts': 'WEBHOOK_OPERATIONS',
+  'src/http/routes/jobs.ts': 'keylessOwner',
+  'src/ports.ts': 'analysisServer; StalledRules.route',
+  'src/resources.ts': 'analysisServer and directRouteOf',
+  'src/roles.ts': 'runDirectReconciler, settle, webhook, legacyUploadOwner',
+  'src/server.ts': 'runAnalysisServer',
+  'src/services/cancel-job.ts': 'the branch of the direct route',
+  'src/services/dispatch-job.ts': 'the branch of the direct route',
+  'src/services/reconcile.ts': 'analysisServer among its ports',
+  'src/services/redrive-letters.ts': 'analysisServer among its ports',
+  'src/services/retry-job.ts': 'analysisServer among its ports',
+  'src/storage/claim-stalled.ts': 'the route, and what is held back',
+  'src/storage/job-store.ts': 'the route in countInFlight',
+  'src/storage/tables.ts': 'CutoverVersionsTable, with a migration that drops it',
+  'src/system.ts': 'the local analysis server',
+  'src/telemetry/metrics.ts': 'routes, direct_calls, webhooks, answers, legacy_use, cutover_changes, guard',
+  'test/contracts/job-store-claims.ts': 'the tests of the route',
+  'test/contracts/job-store-operations.ts': 'rows of the direct route in flight',
+  'test/fakes/fake-job-store.ts': 'the same as the real one',
+  'test/long/doctor.test.ts': 'the test of the direct route',
+  'test/support/fake-ports.ts': 'analysisServer',
+  'test/unit/config.test.ts': 'the test of the direct route',
+  'test/unit/domain/explain-job.test.ts': 'the test of the direct route',
+}
+
+/** Files that mention it and stay as they are, each with the reason. */
+export const STAYS: Readonly<Record<string, string>> = {
+  'src/http/schemas.ts': 'jobs of before keep their route',
+  'src/storage/migrate.ts': 'what has been released is migrated from',
+  'src/storage/migrations/0001-jobs.ts': 'a released migration is never changed',
+  'src/storage/migrations/0012-cutover.ts': 'a released migration is never changed',
+  'test/integration/storage-pglite.test.ts': 'names the migrations',
+}

@@ -1,0 +1,3 @@
+import { runAnalysisServer } from '../src/server.ts'
+
+await runAnalysisServer()
