@@ -16,6 +16,7 @@ import { inspectHead } from './media/inspect-head.ts'
 import { createReferenceChecker } from './media/reference-checker.ts'
 import { sniffAudio } from './media/sniff.ts'
 import { checkSpool } from './media/spool.ts'
+import { openCutover } from './open-cutover.ts'
 import { openQueues } from './open-queues.ts'
 import { awsOptions, type Places } from './places.ts'
 import type { Log, Ports } from './ports.ts'
@@ -61,6 +62,7 @@ export function openResources(config: Config, places: Places, log: Log, worker =
   const metrics = createMetrics()
   const stores = openStores(config, places, log, lazily, { metrics, worker })
   const queues = openQueues(config, places, log, lazily, metrics)
+  const cutover = openCutover(config, places, log, lazily, stores.database)
   const analysisThreads = config.analysisThreads || availableParallelism()
   const analyser = lazily(
     () => {
@@ -87,7 +89,7 @@ export function openResources(config: Config, places: Places, log: Log, worker =
     (server) => server.close(),
   )
   const ports = withGetters(
-    { ...stores.ports, ...queues.ports, analysisServer, referenceChecker, analyser, formatter },
+    { ...stores.ports, ...queues.ports, ...cutover, analysisServer, referenceChecker, analyser, formatter },
     { sniff: sniffAudio, inspectHead, metrics, log },
   )
   addGauges(metrics, ports)

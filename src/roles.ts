@@ -1,6 +1,7 @@
 /** What a process can be. Each role runs until its signal aborts, and resolves when what it held is settled. */
 import type { FastifyBaseLogger } from 'fastify'
 import { type BootstrapKey, type Config, parseAllowedPrefixes, parseBootstrapKeys, parseOrigins } from './config.ts'
+import { cutoverSettingsOf } from './cutover-settings.ts'
 import { hashKey } from './domain/api-key.ts'
 import type { CallbackUrlRules } from './domain/callback-url.ts'
 import { directWaitS } from './domain/explain-direct.ts'
@@ -111,11 +112,12 @@ async function runApi(context: RoleContext): Promise<void> {
     callbackRules: callbackRulesOf(config),
     webhook: { secret: config.webhookSecret, allowUnsignedFrom: config.webhookAllowUnsignedFrom },
     legacyUploadOwner: config.legacyUploadOwner,
+    cutover: cutoverSettingsOf(config),
     directUploadTimeoutS: config.directUploadTimeoutS,
     corsOrigins: parseOrigins(config.corsOrigins),
   })
   const keys = parseBootstrapKeys(config.bootstrapApiKeys)
-  const made = await tryEnsureKeys(context, keys)
+  const [made] = await Promise.all([tryEnsureKeys(context, keys), ports.router.ready()])
   await app.listen({ port: config.port, host: config.host })
   // Whoever has not finished by then is cut off: a client that stalls must not hold the whole process.
   context.release.addEventListener('abort', () => app.server.closeAllConnections(), { once: true })

@@ -7,6 +7,7 @@
  *   else                      → queue when the owner's bucket is below the percentage
  */
 import { createHash } from 'node:crypto'
+import { AppError } from './errors.ts'
 import type { Route, RouteReason } from './job.ts'
 
 /** Hundredths of a per cent. */
@@ -81,4 +82,14 @@ export function parseShare(text: string): number | undefined {
   const [, digits] = /^(\d{1,3}(?:\.\d{1,2})?)%?$/.exec(text) ?? []
   const percent = Number(digits)
   return digits !== undefined && percent <= 100 ? percent : undefined
+}
+
+/** What is told to whoever changes version `expected` while another one is in force; undefined: none has been set. */
+export function conflictWith(inForce: CutoverFlag | undefined, expected: number): AppError {
+  if (inForce === undefined) {
+    return new AppError('cutover-conflict', `No version has been set yet: change version 0, not ${expected}`)
+  }
+  const { version, changedBy, percent, changedAt, reason } = inForce
+  const what = `${changedBy} set ${percent} % at ${changedAt.toISOString()}: ${reason}`
+  return new AppError('cutover-conflict', `Version ${version} is in force, not ${expected}. ${what}`)
 }

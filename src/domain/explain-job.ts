@@ -6,6 +6,7 @@
 
 import { directNextOf } from './explain-direct.ts'
 import { explainLetters, type OpenLetter } from './explain-letters.ts'
+import { explainRoute } from './explain-route.ts'
 import { isTerminal, type Job } from './job.ts'
 import { formatSpan, formatTime } from './time-words.ts'
 import { sentenceOf, type TimelineRow } from './timeline.ts'
@@ -56,8 +57,9 @@ export function explainJob(explained: Explained): string[] {
   ]
 }
 
-function headOf({ jobId, owner, attempt, route, createdAt }: Job): string {
-  return `Job ${jobId} of ${owner}, made ${formatTime(createdAt)}, attempt ${attempt}, by the ${route} route.`
+function headOf(job: Job): string {
+  const { jobId, owner, attempt, createdAt } = job
+  return `Job ${jobId} of ${owner}, made ${formatTime(createdAt)}, attempt ${attempt}, by the ${explainRoute(job)}.`
 }
 
 /** Attempts before this one, a line each. Attempt 0 is a shadow run, and answers of no attempt may come too. */

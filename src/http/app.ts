@@ -12,6 +12,7 @@ import { registerLimits } from './limits.ts'
 import { registerOpenapi } from './openapi.ts'
 import { formatRawProblem, sendProblem } from './problems.ts'
 import { audioRoutes } from './routes/audio.ts'
+import { cutoverRoutes } from './routes/cutover.ts'
 import { deadLetterRoutes } from './routes/dead-letters.ts'
 import { deliveryRoutes } from './routes/deliveries.ts'
 import { descriptionRoutes } from './routes/descriptions.ts'
@@ -61,6 +62,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await app.register(ownerSecretRoutes, deps)
   await app.register(ownerRoutes, deps)
   await app.register(deadLetterRoutes, deps)
+  await app.register(cutoverRoutes, deps)
   await app.register(audioRoutes, deps)
   await app.register(sessionRoutes, deps)
   await app.register(webhookRoute, deps)

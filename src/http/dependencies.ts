@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
 import type { CallbackUrlRules } from '../domain/callback-url.ts'
+import type { CutoverSettings } from '../ports/cutover.ts'
 import type { Ports } from '../ports.ts'
 import type { UploadLimits } from '../services/accept-upload.ts'
 import type { TellRules } from '../services/tell-timeline.ts'
@@ -44,6 +45,8 @@ export interface AppOptions extends HealthDependencies {
   readonly directUploadTimeoutS?: number
   /** Origins whose pages may call (default none). */
   readonly corsOrigins?: readonly string[]
+  /** What the environment says of the cutover; default: nothing, everybody takes the queue. */
+  readonly cutover?: CutoverSettings
   /** What a client's `callback_url` may be. */
   readonly callbackRules?: CallbackUrlRules
   /** Whose answers are taken from the direct route; by default nobody's. */

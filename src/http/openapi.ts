@@ -6,6 +6,7 @@ import { fastifySwagger } from '@fastify/swagger'
 import { ERRORS, type ErrorCode } from '../domain/errors.ts'
 import type { App } from './dependencies.ts'
 import { COMPONENTS, HEADERS } from './descriptions/components.ts'
+import { CUTOVER_OPERATIONS } from './descriptions/cutover-operations.ts'
 import { LETTER_OPERATIONS } from './descriptions/dead-letter-operations.ts'
 import { EVENT_OPERATIONS } from './descriptions/event-operations.ts'
 import { ANSWER_EXAMPLES, BODY_EXAMPLES } from './descriptions/examples.ts'
@@ -22,6 +23,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...OTHER_OPERATIONS,
   ...LETTER_OPERATIONS,
   ...WEBHOOK_OPERATIONS,
+  ...CUTOVER_OPERATIONS,
 }
 
 const ABOUT = [

@@ -7,6 +7,25 @@ import type { AnalysisRequest } from '../domain/messages.ts'
 export interface Router {
   /** `undefined`: the owner is not known; the default decides, and it is counted. */
   decide(owner: string | undefined): Promise<RouteDecision>
+  /**
+   * Resolves when the flag was read, or could not be in a few seconds: then the default decides until it can. Throws an
+   * Error when `FLAG_PROVIDER` names no module that makes providers.
+   */
+  ready(): Promise<void>
+  /** Takes a change that this process has made itself at once; an older version than the known one changes nothing. */
+  learn(flag: CutoverFlag): void
+}
+
+/** What the environment says of the cutover. */
+export interface CutoverSettings {
+  /** `USE_QUEUE_SYSTEM`. */
+  readonly defaultPercent: number
+  /** `USE_QUEUE_SYSTEM_FORCE`; null when nothing is forced. */
+  readonly forcedPercent: number | null
+  /** False without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL`: all jobs take the queue. */
+  readonly hasDirectRoute: boolean
+  /** `FLAG_PROVIDER`: a company's own flag system decides; null when ours does. */
+  readonly provider: string | null
 }
 
 export interface FlagChange extends CutoverRules {
@@ -50,7 +69,10 @@ export interface CutoverStore {
 export interface CutoverNews {
   /** Throws `progress-unavailable` when it cannot be told. */
   tell(version: number): Promise<void>
-  /** Calls the listener for each change, and once after each reconnect, until the returned function is called. */
+  /**
+   * Calls the listener for each change, and without a version whenever it begins to hear, the first time and after each
+   * reconnect, until the returned function is called. While Redis is away it is silent.
+   */
   listen(onChange: (version: number | undefined) => void): () => void
 }
 

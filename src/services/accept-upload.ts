@@ -17,6 +17,7 @@ import type { ObjectSize } from '../ports/object-store.ts'
 import type { SniffedAudio } from '../ports/sniff.ts'
 import type { Ports } from '../ports.ts'
 import { type Announcement, announceLater, createProgressReporter } from './announce-upload.ts'
+import { createRoutedJob } from './create-routed-job.ts'
 import { currentCursor } from './current-cursor.ts'
 import type { Pace } from './pace.ts'
 import { type IncomingRecording, openRecording, tooLarge } from './read-recording.ts'
@@ -24,7 +25,7 @@ import { replayUpload } from './replay-upload.ts'
 
 type UploadPorts = Pick<
   Ports,
-  'jobs' | 'objects' | 'progress' | 'timeline' | 'sniff' | 'inspectHead' | 'metrics' | 'log'
+  'jobs' | 'router' | 'objects' | 'progress' | 'timeline' | 'sniff' | 'inspectHead' | 'metrics' | 'log'
 >
 
 export interface Upload {
@@ -141,9 +142,8 @@ async function createRow(
   { contentType, extension }: SniffedAudio,
 ): Promise<Job> {
   const { owner, jobId } = fields
-  return ports.jobs.create({
+  return createRoutedJob(ports, {
     ...fields,
-    route: 'queue',
     contentType,
     objectKey: recordingKey(owner, jobId, extension, new Date()),
     uploadTimeoutS: limits.uploadTimeoutS,

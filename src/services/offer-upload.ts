@@ -13,6 +13,7 @@ import { type PartPlan, planParts, sizeOfPart } from '../domain/part-plan.ts'
 import type { UploadFacts } from '../ports/direct-uploads.ts'
 import type { Ports } from '../ports.ts'
 import type { Upload } from './accept-upload.ts'
+import { createRoutedJob } from './create-routed-job.ts'
 import { publishNewJob } from './publish-job.ts'
 import { tooLarge } from './read-recording.ts'
 import { assertSameFields } from './replay-upload.ts'
@@ -20,7 +21,7 @@ import { settledUpload } from './settled-upload.ts'
 
 type OfferPorts = Pick<
   Ports,
-  'jobs' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'timeline' | 'metrics' | 'log'
+  'jobs' | 'router' | 'objects' | 'directUploads' | 'uploadFacts' | 'progress' | 'timeline' | 'metrics' | 'log'
 >
 
 export interface UploadRequest extends Omit<Upload, 'body' | 'size' | 'pace'> {
@@ -68,10 +69,9 @@ export async function offerUpload(
   if (sizeBytes > limits.maxUploadBytes) throw tooLarge(limits.maxUploadBytes)
   const { method } = planParts(sizeBytes)
   const jobId = createUuidV7(Date.now())
-  const job = await ports.jobs.create({
+  const job = await createRoutedJob(ports, {
     ...fields,
     jobId,
-    route: 'queue',
     objectKey: stagingKey(request.owner, jobId),
     uploadTimeoutS: limits.directUploadTimeoutS,
     announced: { method, sizeBytes, sha256 },

@@ -115,6 +115,18 @@ test('whatever jobs and tokens answer is as the document says', async () => {
   await call('DELETE /v1/tokens/{token_id}')
 })
 
+test('whatever the cutover answers is as the document says', async () => {
+  const admin = { key: ADMIN_KEY }
+  await call('GET /v1/admin/cutover', admin)
+  await call('GET /v1/admin/cutover')
+  const put = (change: object) => call('PUT /v1/admin/cutover', { ...admin, ...json(change) })
+  assert.equal((await put({ percent: 100, reason: 'a test', version: 0 })).status, 200)
+  assert.equal((await put({ percent: 100, reason: 'a test', version: 0 })).status, 409)
+  assert.equal((await put({ percent: 50, reason: 'a test', version: 1 })).status, 409)
+  assert.equal((await put({ percent: 'half', reason: 'a test', version: 1 })).status, 400)
+  await call('GET /v1/admin/cutover', { ...admin, query: '?before=2' })
+})
+
 test('whatever direct uploads answer is as the document says', async () => {
   const announced = { content_type: 'audio/wav', size_bytes: WAV.length }
   const offer = async () =>

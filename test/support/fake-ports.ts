@@ -12,6 +12,8 @@ import { createTestLog } from '../contracts/test-log.ts'
 import { createFakeAnalyser } from '../fakes/fake-analyser.ts'
 import { createFakeAnalysisServer } from '../fakes/fake-analysis-server.ts'
 import { createFakeCallbackSender } from '../fakes/fake-callback-sender.ts'
+import { createFakeCutoverNews } from '../fakes/fake-cutover-news.ts'
+import { createFakeCutoverStore } from '../fakes/fake-cutover-store.ts'
 import { createFakeDeadLetterStore } from '../fakes/fake-dead-letter-store.ts'
 import { createFakeDeliveryStore, tellingEnds } from '../fakes/fake-delivery-store.ts'
 import { createFakeDirectUploads } from '../fakes/fake-direct-uploads.ts'
@@ -26,6 +28,7 @@ import { createFakeOwnerDeletionStore } from '../fakes/fake-owner-deletion-store
 import { createFakeOwnerSecretStore } from '../fakes/fake-owner-secret-store.ts'
 import { createFakeProgressLog } from '../fakes/fake-progress-log.ts'
 import { createFakeRetentionStore } from '../fakes/fake-retention-store.ts'
+import { createFakeRouter } from '../fakes/fake-router.ts'
 import { createFakeSweepStore } from '../fakes/fake-sweep-store.ts'
 import { createFakeTimeline } from '../fakes/fake-timeline.ts'
 import { createFakeTokenStore } from '../fakes/fake-token-store.ts'
@@ -74,6 +77,9 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     analysisDeadQueue: createFakeMessageQueue({ maxReceiveCount: Number.POSITIVE_INFINITY }),
     resultDeadQueue: createFakeMessageQueue({ maxReceiveCount: Number.POSITIVE_INFINITY }),
     progress: createFakeProgressLog(),
+    router: createFakeRouter(),
+    cutover: createFakeCutoverStore({ now }),
+    cutoverNews: createFakeCutoverNews(),
     limits: createFakeLimits(),
     analyser: createFakeAnalyser(),
     formatter: createFakeFormatter(),

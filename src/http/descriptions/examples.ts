@@ -1,4 +1,5 @@
 /** One example for each body that is JSON, by operation; a test holds them against the schemas. */
+import { CUTOVER_ANSWERS, CUTOVER_BODIES } from './cutover-operations.ts'
 import { LETTER_ANSWERS, LETTER_BODIES } from './dead-letter-operations.ts'
 
 const JOB_ID = '019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d'
@@ -146,6 +147,7 @@ export const ANSWER_EXAMPLES: Readonly<Record<string, unknown>> = {
   listDeliveries: { items: [delivery] },
   replayDelivery: delivery,
   ...LETTER_ANSWERS,
+  ...CUTOVER_ANSWERS,
   listTokens: { items: [token], next_cursor: null },
   getToken: token,
   putToken: token,
@@ -158,6 +160,7 @@ export const ANSWER_EXAMPLES: Readonly<Record<string, unknown>> = {
 /** Of the request. */
 export const BODY_EXAMPLES: Readonly<Record<string, unknown>> = {
   ...LETTER_BODIES,
+  ...CUTOVER_BODIES,
   createKey: { owner: 'acme', role: 'user', name: 'backend' },
   offerUpload: { content_type: 'audio/wav', size_bytes: 160078, filename: 'take3.wav', token_id: 'greeting-1' },
   signUploadAgain: { parts: [2, 3] },

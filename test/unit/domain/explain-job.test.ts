@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { explainJob } from '../../../src/domain/explain-job.ts'
 import type { OpenLetter } from '../../../src/domain/explain-letters.ts'
-import { JOB_STATUSES, type Job, type JobStatus } from '../../../src/domain/job.ts'
+import { JOB_STATUSES, type Job, type JobStatus, ROUTE_REASONS } from '../../../src/domain/job.ts'
 import { formatSpan } from '../../../src/domain/time-words.ts'
 import { HOPS, sentenceOf, type TimelineRow } from '../../../src/domain/timeline.ts'
 
@@ -180,6 +180,15 @@ test('what a redrive would come to is told as redriving does it', () => {
   const poison = { stage: null, attempt: null } as const
   assert.equal(redriveOf(jobIn('completed'), { ...poison, source: 'results' }), 'a redrive sends it again')
   assert.match(redriveOf(jobIn('completed'), { ...poison, source: 'forward' }) ?? '', /refused, .* nothing to send/)
+})
+
+test('the route comes with why it was taken, and by which version of the flag', () => {
+  const head = (fields: Partial<Job>) => explain(jobIn('stored', fields))[0]
+  assert.match(head({}) ?? '', /by the queue route\.$/)
+  const decided = head({ route: 'direct', routeReason: 'percentage', flagVersion: 4 })
+  assert.match(decided ?? '', /by the direct route \(by the percentage of the cutover, flag version 4\)\.$/)
+  assert.match(head({ routeReason: 'no-direct-route' }) ?? '', /by the queue route \(there is no other\)\.$/)
+  for (const routeReason of ROUTE_REASONS) assert.doesNotMatch(head({ routeReason }) ?? '', /undefined/)
 })
 
 test('of many open dead letters the newest are told, and where the others are', () => {

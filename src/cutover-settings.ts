@@ -1,0 +1,19 @@
+import type { Config } from './config.ts'
+import { parseShare } from './domain/cutover.ts'
+import type { CutoverSettings } from './ports/cutover.ts'
+
+type Given = Pick<
+  Config,
+  'useQueueSystem' | 'useQueueSystemForce' | 'analysisServerUrl' | 'webhookUrl' | 'flagProvider'
+>
+
+/** What the environment says of the cutover. */
+export function cutoverSettingsOf(config: Given): CutoverSettings {
+  const { useQueueSystem, useQueueSystemForce, analysisServerUrl, webhookUrl, flagProvider } = config
+  return {
+    defaultPercent: parseShare(useQueueSystem) ?? 100,
+    forcedPercent: useQueueSystemForce === undefined ? null : (parseShare(useQueueSystemForce) ?? null),
+    hasDirectRoute: analysisServerUrl !== undefined && webhookUrl !== undefined,
+    provider: flagProvider ?? null,
+  }
+}

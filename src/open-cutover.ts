@@ -1,0 +1,29 @@
+/** What moves traffic between the routes, as ports, each opened on first use. */
+import type { Config } from './config.ts'
+import { cutoverSettingsOf } from './cutover-settings.ts'
+import { createFlagCache } from './flags/flag-cache.ts'
+import { createRouter } from './flags/router.ts'
+import type { Lazily } from './lazily.ts'
+import type { Places } from './places.ts'
+import type { Log } from './ports.ts'
+import { createCutoverNews } from './queues/cutover-news.ts'
+import { createConnectRedis } from './queues/redis.ts'
+import { createCutoverStore } from './storage/cutover-store.ts'
+import type { Database } from './storage/database.ts'
+
+export function openCutover(config: Config, places: Places, log: Log, lazily: Lazily, database: () => Database) {
+  const connect = createConnectRedis(places.redisUrl, log)
+  const cutover = lazily(() => createCutoverStore(database()))
+  const cutoverNews = lazily(
+    () => createCutoverNews({ connect, prefix: 'tonewire', log }),
+    (opened) => opened.close(),
+  )
+  const router = lazily(
+    () => {
+      const flag = createFlagCache({ store: cutover(), news: cutoverNews(), log })
+      return createRouter({ flag, settings: cutoverSettingsOf(config), log })
+    },
+    (opened) => opened.close(),
+  )
+  return { cutover, cutoverNews, router }
+}

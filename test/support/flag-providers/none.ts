@@ -1,0 +1,2 @@
+/** No flag system at all. */
+export const provider = {}
