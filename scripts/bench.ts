@@ -8,6 +8,7 @@ type Bench = (figures: Figures, seed: number) => Promise<void>
 
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   analysis: async () => (await import('./bench/analysis.ts')).benchAnalysis,
+  cutover: async () => (await import('./bench/cutover.ts')).benchCutover,
   guarantees: async () => (await import('./bench/guarantees.ts')).benchGuarantees,
   live: async () => (await import('./bench/live.ts')).benchLive,
   scoring: async () => (await import('./bench/scoring.ts')).benchScoring,

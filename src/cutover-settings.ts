@@ -9,11 +9,14 @@ type Given = Pick<
 
 /** What the environment says of the cutover. */
 export function cutoverSettingsOf(config: Given): CutoverSettings {
-  const { useQueueSystem, useQueueSystemForce, analysisServerUrl, webhookUrl, flagProvider } = config
+  const { useQueueSystem, useQueueSystemForce, flagProvider } = config
   return {
     defaultPercent: parseShare(useQueueSystem) ?? 100,
     forcedPercent: useQueueSystemForce === undefined ? null : (parseShare(useQueueSystemForce) ?? null),
-    hasDirectRoute: analysisServerUrl !== undefined && webhookUrl !== undefined,
+    // Looked at late: where all is in one process they are not known before both listen.
+    get hasDirectRoute() {
+      return config.analysisServerUrl !== undefined && config.webhookUrl !== undefined
+    },
     provider: flagProvider ?? null,
   }
 }

@@ -1,4 +1,5 @@
 /** What moves traffic between the routes, as ports, each opened on first use. */
+import { createGuardNotifier } from './callbacks/guard-notifier.ts'
 import type { Config } from './config.ts'
 import { cutoverSettingsOf } from './cutover-settings.ts'
 import { createFlagCache } from './flags/flag-cache.ts'
@@ -10,6 +11,8 @@ import { createCutoverNews } from './queues/cutover-news.ts'
 import { createConnectRedis } from './queues/redis.ts'
 import { createCutoverStore } from './storage/cutover-store.ts'
 import type { Database } from './storage/database.ts'
+import { keepAnswers } from './storage/kept-comparison.ts'
+import { createRouteComparison } from './storage/route-comparison.ts'
 
 export function openCutover(config: Config, places: Places, log: Log, lazily: Lazily, database: () => Database) {
   const connect = createConnectRedis(places.redisUrl, log)
@@ -25,5 +28,10 @@ export function openCutover(config: Config, places: Places, log: Log, lazily: La
     },
     (opened) => opened.close(),
   )
-  return { cutover, cutoverNews, router }
+  const comparison = lazily(() => keepAnswers(createRouteComparison(database())))
+  const guardNotifier = lazily(
+    () => createGuardNotifier(config.guardWebhookUrl),
+    (opened) => opened.close(),
+  )
+  return { cutover, cutoverNews, router, comparison, guardNotifier }
 }

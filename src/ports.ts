@@ -7,7 +7,14 @@ import type { Job, JobError, JobStatus, Priority, Route, RouteReason, Unfinished
 import type { JobPlace } from './domain/job-cursor.ts'
 import type { ProgressEvent } from './domain/progress-event.ts'
 import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
-import type { AnalysisServer, CutoverNews, CutoverStore, Router } from './ports/cutover.ts'
+import type {
+  AnalysisServer,
+  CutoverNews,
+  CutoverStore,
+  GuardNotifier,
+  RouteComparison,
+  Router,
+} from './ports/cutover.ts'
 import type { DeadLetterStore } from './ports/dead-letters.ts'
 import type { CallbackSender, DeliveryStore, OwnerSecretStore } from './ports/deliveries.ts'
 import type { Announced, DirectUploads, UploadFactStore } from './ports/direct-uploads.ts'
@@ -39,6 +46,8 @@ export interface Ports {
   readonly router: Router
   readonly cutover: CutoverStore
   readonly cutoverNews: CutoverNews
+  readonly comparison: RouteComparison
+  readonly guardNotifier: GuardNotifier
   readonly analyser: Analyser
   readonly formatter: Formatter
   readonly deadLetters: DeadLetterStore

@@ -43,6 +43,7 @@ import { deadLetterGauge } from './telemetry/dead-letter-gauge.ts'
 import { analyserGauge, dependencyGauge } from './telemetry/dependency-gauge.ts'
 import { pipelineGauges } from './telemetry/gauges.ts'
 import { createMetrics, type MetricsRegistry } from './telemetry/metrics.ts'
+import { routeGauges } from './telemetry/route-gauge.ts'
 import { workerName } from './worker-name.ts'
 
 export interface Resources {
@@ -122,6 +123,7 @@ function addGauges(metrics: MetricsRegistry, ports: Ports): void {
   for (const source of pipelineGauges({ jobs, jobQueue, messageQueues })) metrics.addGauges(source)
   metrics.addGauges(deadLetterGauge({ group: (filter, keys) => ports.deadLetters.group(filter, keys) }))
   metrics.addGauges(dependencyGauge(ports))
+  for (const source of routeGauges(ports)) metrics.addGauges(source)
   metrics.addGauges(callbackGauge({ oldestPendingAgeS: () => ports.deliveries.oldestPendingAgeS() }))
 }
 

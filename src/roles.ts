@@ -18,6 +18,7 @@ import { deleteOwners } from './services/delete-owner.ts'
 import { deliverCallbacks } from './services/deliver-callbacks.ts'
 import { forwardJob } from './services/forward-job.ts'
 import { createForwardWindow } from './services/forward-window.ts'
+import { guardCutover } from './services/guard-cutover.ts'
 import { purgeJobs } from './services/purge-jobs.ts'
 import { reconcile } from './services/reconcile.ts'
 import { reconcileDirect } from './services/reconcile-direct.ts'
@@ -67,6 +68,7 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
       runDirectReconciler(context),
       runUpkeep(context),
       runCallbacks(context),
+      runGuard(context),
       collectDeadLetters(context.ports, context),
     ),
 }
@@ -98,6 +100,8 @@ function analysisOptionsOf({ analysisAllowedS3Prefixes }: Config) {
 
 async function runApi(context: RoleContext): Promise<void> {
   const { config, ports, logger, signal } = context
+  // First of all: it stops the start when FLAG_PROVIDER names no provider.
+  await ports.router.ready()
   const checks = { database: () => ports.jobs.check(), storage: () => ports.objects.check() }
   const app = await createApp({
     ...healthOf(context, checks),
@@ -117,7 +121,7 @@ async function runApi(context: RoleContext): Promise<void> {
     corsOrigins: parseOrigins(config.corsOrigins),
   })
   const keys = parseBootstrapKeys(config.bootstrapApiKeys)
-  const [made] = await Promise.all([tryEnsureKeys(context, keys), ports.router.ready()])
+  const made = await tryEnsureKeys(context, keys)
   await app.listen({ port: config.port, host: config.host })
   // Whoever has not finished by then is cut off: a client that stalls must not hold the whole process.
   context.release.addEventListener('abort', () => app.server.closeAllConnections(), { once: true })
@@ -200,6 +204,19 @@ async function runUpkeep({ ports, config, signal, release, logger }: RoleContext
       logger.warn({ err: error }, 'upkeep pass broken off')
     }
     await pause(Math.min(config.sweepIntervalS, config.reconcileIntervalS) * 1000, signal)
+  }
+}
+
+/** Apart from the reconciler too: a step is taken back however much there is to reconcile. */
+async function runGuard({ ports, config, signal, logger }: RoleContext): Promise<void> {
+  const intervalS = config.guardIntervalS
+  while (!signal.aborted) {
+    try {
+      await guardCutover(ports, { intervalS, signal })
+    } catch (error) {
+      if (!signal.aborted) logger.warn({ err: error }, 'guard pass broken off')
+    }
+    await pause(intervalS * 1000, signal)
   }
 }
 

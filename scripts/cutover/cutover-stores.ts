@@ -15,14 +15,14 @@ export function openCutoverStores(env: Environment): CutoverAccess {
   const { databaseUrl: url = '', redisUrl, awsEndpointUrl } = config
   const places = { database: { url, poolSize: 1 }, redisUrl: redisUrl ?? '', awsEndpointUrl }
   const { ports, close } = openResources(config, places, createLogger('silent', {}))
-  const { cutover, metrics, log } = ports
+  const { cutover, comparison, metrics, log } = ports
   const settings = cutoverSettingsOf(config)
   const cutoverNews = redisUrl === undefined ? { tell: async () => {} } : ports.cutoverNews
   // This process decides no routes: it has nothing to learn.
   const router = { learn: () => {} }
   return {
     read: (before) => readCutover({ cutover }, settings, before === undefined ? {} : { before }),
-    put: (request) => putCutover({ cutover, cutoverNews, router, metrics, log }, settings, request, BY),
+    put: (request) => putCutover({ cutover, comparison, cutoverNews, router, metrics, log }, settings, request, BY),
     spread:
       redisUrl === undefined
         ? 'REDIS_URL is not set, so nobody was told: new jobs go by it everywhere within 5 s.'

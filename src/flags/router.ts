@@ -22,7 +22,7 @@ const NO_DIRECT_ROUTE: RouteDecision = { route: 'queue', reason: 'no-direct-rout
 /** Closes the flag with itself. */
 export function createRouter(options: RouterOptions): Router & { close(): void } {
   const { flag, settings, log, startMs = 2_000 } = options
-  const { defaultPercent, forcedPercent, hasDirectRoute } = settings
+  const { defaultPercent, forcedPercent } = settings
   const provider = createAskedProvider(options)
   let opening: Promise<void> | undefined
   let isTold = false
@@ -39,9 +39,9 @@ export function createRouter(options: RouterOptions): Router & { close(): void }
     async decide(owner) {
       if (forcedPercent !== null) {
         const decision = decideByShare(owner, forcedPercent, 'forced')
-        return decision.route === 'queue' || hasDirectRoute ? decision : withoutDirectRoute()
+        return decision.route === 'queue' || settings.hasDirectRoute ? decision : withoutDirectRoute()
       }
-      if (!hasDirectRoute) return withoutDirectRoute()
+      if (!settings.hasDirectRoute) return withoutDirectRoute()
       return owner ? provider.decide(owner) : decideByShare(undefined, defaultPercent, 'no-owner')
     },
     async ready() {

@@ -1,5 +1,6 @@
 /** What moving traffic between the routes needs from outside: the flag, the old analysis server, and the comparison. */
 import type { CutoverFlag, CutoverRules, GuardPlan, RouteDecision } from '../domain/cutover.ts'
+import type { WindowOutcomes } from '../domain/guard.ts'
 import type { Route } from '../domain/job.ts'
 import type { AnalysisRequest } from '../domain/messages.ts'
 
@@ -22,7 +23,7 @@ export interface CutoverSettings {
   readonly defaultPercent: number
   /** `USE_QUEUE_SYSTEM_FORCE`; null when nothing is forced. */
   readonly forcedPercent: number | null
-  /** False without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL`: all jobs take the queue. */
+  /** False without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL`: all jobs take the queue. It may come true after the start. */
   readonly hasDirectRoute: boolean
   /** `FLAG_PROVIDER`: a company's own flag system decides; null when ours does. */
   readonly provider: string | null
@@ -37,7 +38,7 @@ export interface FlagChange extends CutoverRules {
   readonly baseline?: Baseline | null
 }
 
-/** How many owners of each side had an ended job, and how many of them one that failed through no fault of theirs. */
+/** How many owners of each side had an ended job, and of how many the first failed through no fault of theirs. */
 export interface Baseline {
   readonly queue: { readonly owners: number; readonly failed: number }
   readonly direct: { readonly owners: number; readonly failed: number }
@@ -119,44 +120,50 @@ export interface AnswerSender {
 // ---------------------------------------------------------------- the comparison
 
 export interface RouteFigures {
+  /** Jobs whose recording was stored. */
   readonly accepted: number
   readonly completed: number
   /** By error code. */
   readonly failed: Readonly<Record<string, number>>
   readonly cancelled: number
+  /** Distinct ones. */
   readonly owners: number
-  /** Seconds from accepted to result, of those completed; null when there are none. */
+  /** Seconds from the job's row to its result, of those completed; null when there are none. */
   readonly resultS: { readonly p50: number; readonly p95: number; readonly p99: number } | null
-  /** Of all unfinished jobs of the route, also older than the window; null when there is none. */
+  /** Of all unfinished jobs of the route whose time has come, also older than the window; null when there is none. */
   readonly oldestUnfinishedS: number | null
 }
 
-/** What one owner's jobs of a window came to; times in seconds since its beginning. */
-export interface OwnerOutcome {
-  readonly owner: string
-  readonly route: Route
-  /** When the owner's first job ended, or counted as failed. */
-  readonly firstEndedS: number
-  /** Whether that first job counted as failed. */
-  readonly firstFailed: boolean
-  /** When the first one failed through no fault of the client; null when none did. */
-  readonly failedS: number | null
+/** Seconds after a version's beginning, by the database's clock: from `fromS`, before `toS`. */
+export interface VersionWindow {
+  readonly fromS: number
+  readonly toS: number
+  readonly lateS: number
 }
 
 /** What the rows say of both routes (Postgres). Every method throws `database-unavailable`. */
 export interface RouteComparison {
   /** Of jobs made in the last so many seconds. */
   figures(windowS: number): Promise<Readonly<Record<Route, RouteFigures>>>
-  /** How many distinct owners made jobs by reason `percentage` under this version, by route. */
-  ownersBySide(version: number): Promise<Readonly<Record<Route, number>>>
+  /** How many distinct owners this version's percentage sent each way, of jobs made in the last so many seconds. */
+  ownersBySide(version: number, windowS: number): Promise<Readonly<Record<Route, number>>>
   /**
-   * Of jobs that this version's percentage sent their way, made in the window [fromS, toS) after the version's beginning,
-   * by the database's clock. A job counts as failed when it failed with a code that no client causes, has an open dead
-   * letter, or is unfinished after `lateS`.
+   * Of jobs that this version's percentage sent their way, and that came to an end in the window: they completed, or
+   * counted as failed. That is when they failed with a code that no client causes, became a dead letter, were tried again,
+   * or were unfinished `lateS` after they were made; the first of these is the end of the job here, whatever came later,
+   * so that a later look finds what an earlier one found. Jobs held back by `not_before` are left out.
    */
-  outcomes(version: number, window: { fromS: number; toS: number; lateS: number }): Promise<OwnerOutcome[]>
-  /** Seconds since the version began, by the database's clock. */
+  outcomes(version: number, window: VersionWindow): Promise<WindowOutcomes>
+  /** Seconds since the version began, by the database's clock; 0 for one that there is not. */
   ageS(version: number): Promise<number>
-  /** Dead letters first seen in the last so many seconds. */
-  newDeadLetters(windowS: number): Promise<number>
+  /** Distinct owners with a dead letter first seen in the last so many seconds, through no fault of theirs. */
+  deadLetterOwners(windowS: number): Promise<number>
+}
+
+/** Whoever is to know what the guard did (`GUARD_WEBHOOK_URL`). */
+export interface GuardNotifier {
+  /** False where there is nobody to tell. */
+  readonly isConfigured: boolean
+  /** Posts JSON, in a bounded time; undefined when it was taken (2xx), else one sentence why not. Throws only the signal's reason. */
+  notify(body: string, signal?: AbortSignal): Promise<string | undefined>
 }

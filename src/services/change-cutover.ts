@@ -3,8 +3,9 @@ import { type CutoverFlag, conflictWith, type GuardPlan } from '../domain/cutove
 import { AppError } from '../domain/errors.ts'
 import type { CutoverNews, CutoverSettings, Router, StoredFlag } from '../ports/cutover.ts'
 import type { Ports } from '../ports.ts'
+import { baselineAtOnce } from './look-at-step.ts'
 
-export type ChangePorts = Pick<Ports, 'cutover' | 'metrics' | 'log'> & {
+export type ChangePorts = Pick<Ports, 'cutover' | 'comparison' | 'metrics' | 'log'> & {
   readonly router: Pick<Router, 'learn'>
   readonly cutoverNews: Pick<CutoverNews, 'tell'>
 }
@@ -47,8 +48,7 @@ export async function changeCutover(
       allow: [...new Set(allow)],
       deny: [...new Set(deny)],
       guard: guard && { ...guard, halted: false },
-      // What the guard last saw of both sides is still all there is to hold a step to 0 or 100 % against.
-      baseline: current?.baseline ?? null,
+      baseline: await baselineAtOnce(ports, percent, current?.baseline ?? null),
     },
     version,
   )
@@ -58,7 +58,7 @@ export async function changeCutover(
 
 /** Lets this process know of a new version at once, and tells the others as well as that can be done. Never throws. */
 export async function spreadChange(
-  { router, cutoverNews, metrics, log }: Omit<ChangePorts, 'cutover'>,
+  { router, cutoverNews, metrics, log }: Omit<ChangePorts, 'cutover' | 'comparison'>,
   flag: CutoverFlag,
 ): Promise<void> {
   router.learn(flag)

@@ -18,6 +18,7 @@ import { createFakeDeadLetterStore } from '../fakes/fake-dead-letter-store.ts'
 import { createFakeDeliveryStore, tellingEnds } from '../fakes/fake-delivery-store.ts'
 import { createFakeDirectUploads } from '../fakes/fake-direct-uploads.ts'
 import { createFakeFormatter } from '../fakes/fake-formatter.ts'
+import { createFakeGuardNotifier } from '../fakes/fake-guard-notifier.ts'
 import { createFakeJobQueue } from '../fakes/fake-job-queue.ts'
 import { createFakeJobStore } from '../fakes/fake-job-store.ts'
 import { createFakeKeyStore } from '../fakes/fake-key-store.ts'
@@ -28,6 +29,7 @@ import { createFakeOwnerDeletionStore } from '../fakes/fake-owner-deletion-store
 import { createFakeOwnerSecretStore } from '../fakes/fake-owner-secret-store.ts'
 import { createFakeProgressLog } from '../fakes/fake-progress-log.ts'
 import { createFakeRetentionStore } from '../fakes/fake-retention-store.ts'
+import { createFakeRouteComparison } from '../fakes/fake-route-comparison.ts'
 import { createFakeRouter } from '../fakes/fake-router.ts'
 import { createFakeSweepStore } from '../fakes/fake-sweep-store.ts'
 import { createFakeTimeline } from '../fakes/fake-timeline.ts'
@@ -55,6 +57,7 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
   const retention = createFakeRetentionStore(tables.jobs, { now, onPurged: timeline.forget })
   const jobs = tellingEnds(ownerDeletions.guarding(tables.jobs), deliveries)
   const objects = createFakeObjectStore()
+  const cutover = createFakeCutoverStore({ now })
   return {
     jobs,
     deliveries,
@@ -78,8 +81,10 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     resultDeadQueue: createFakeMessageQueue({ maxReceiveCount: Number.POSITIVE_INFINITY }),
     progress: createFakeProgressLog(),
     router: createFakeRouter(),
-    cutover: createFakeCutoverStore({ now }),
+    cutover,
     cutoverNews: createFakeCutoverNews(),
+    comparison: createFakeRouteComparison({ ...tables, cutover, now }),
+    guardNotifier: createFakeGuardNotifier(),
     limits: createFakeLimits(),
     analyser: createFakeAnalyser(),
     formatter: createFakeFormatter(),

@@ -6,7 +6,7 @@ import { openEvents } from './events.ts'
 import { createTestDatabase } from './postgres.ts'
 import { startProcess, type TestProcess, waitForReady } from './processes.ts'
 import { toneWav } from './recordings.ts'
-import { startTestRedis } from './redis.ts'
+import { startTestRedis, type TestRedis } from './redis.ts'
 import { TEST_KEY, uploadRaw } from './system.ts'
 
 export const WORKERS = ['forward', 'analyse', 'record', 'reconcile'] as const
@@ -15,6 +15,9 @@ export interface RoleProcesses {
   /** Of each API. */
   readonly urls: readonly string[]
   readonly databaseUrl: string
+  readonly redis: TestRedis
+  /** Of every process. */
+  readonly env: Readonly<Record<string, string>>
   /** By role; the APIs are `api-0`, `api-1`. */
   readonly running: ReadonlyMap<string, TestProcess>
   /** Starts a role in the place of one that has ended. An API is ready then. */
@@ -25,8 +28,19 @@ const AT_ONCE = 20
 /** Six processes that start together on two busy cores take their time. */
 const START_MS = 120_000
 
+export interface RoleOptions {
+  readonly apis?: number
+  readonly workers?: readonly string[]
+  /** More of the environment, and what is to differ. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** A process for each role, on real stores of this test file alone; all end with the file's tests. */
-export async function startRoleProcesses({ apis = 1 } = {}): Promise<RoleProcesses> {
+export async function startRoleProcesses({
+  apis = 1,
+  workers = WORKERS,
+  env: more = {},
+}: RoleOptions = {}): Promise<RoleProcesses> {
   const [aws, redis, database] = [await startTestAws(), await startTestRedis(), await createTestDatabase()]
   const env = {
     ...aws.env,
@@ -35,6 +49,7 @@ export async function startRoleProcesses({ apis = 1 } = {}): Promise<RoleProcess
     REDIS_URL: redis.url,
     BOOTSTRAP_API_KEYS: `acme=${TEST_KEY}`,
     LOG_LEVEL: 'warn',
+    ...more,
   }
   for (const script of ['scripts/migrate.ts', 'scripts/provision.ts']) {
     const run = startProcess([script], env)
@@ -51,8 +66,8 @@ export async function startRoleProcesses({ apis = 1 } = {}): Promise<RoleProcess
     const early = api.ended.then(() => assert.fail(`${name} ended at its start:\n${api.output()}`))
     await Promise.race([waitForReady(`${urls[index]}/readyz`, START_MS), early])
   }
-  await Promise.all([...urls.map((_, i) => `api-${i}`), ...WORKERS].map(start))
-  return { urls, databaseUrl: database.url, running, start }
+  await Promise.all([...urls.map((_, i) => `api-${i}`), ...workers].map(start))
+  return { urls, databaseUrl: database.url, redis, env, running, start }
 }
 
 /** Uploads, follows from the upload's cursor to the end, and returns the statuses in the order they came. */

@@ -1,5 +1,7 @@
 import { ownerOf } from '../auth.ts'
-import { cutoverChangeSchema, cutoverQuerySchema, cutoverSchema, cutoverStateSchema } from '../cutover-schemas.ts'
+import { comparedCutoverSchema } from '../cutover-comparison-schemas.ts'
+import { readComparison } from '../cutover-comparison-view.ts'
+import { cutoverChangeSchema, cutoverQuerySchema, cutoverStateSchema } from '../cutover-schemas.ts'
 import { NO_CUTOVER, putCutover, readCutover } from '../cutover-view.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 
@@ -10,8 +12,13 @@ export async function cutoverRoutes(
 ): Promise<void> {
   const path = '/v1/admin/cutover'
 
-  app.get(path, { schema: { querystring: cutoverQuerySchema, response: { 200: cutoverSchema } } }, async (request) =>
-    readCutover(ports, settings, request.query),
+  app.get(
+    path,
+    { schema: { querystring: cutoverQuerySchema, response: { 200: comparedCutoverSchema } } },
+    async (request) => {
+      const [flag, comparison] = await Promise.all([readCutover(ports, settings, request.query), readComparison(ports)])
+      return { ...flag, ...comparison }
+    },
   )
 
   app.put(path, { schema: { body: cutoverChangeSchema, response: { 200: cutoverStateSchema } } }, async (request) => {

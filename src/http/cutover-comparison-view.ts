@@ -1,0 +1,68 @@
+/** Both routes side by side, as an admin reads them. */
+import { judgeStep } from '../domain/guard.ts'
+import { checkRatio } from '../domain/ratio-check.ts'
+import type { RouteComparison, RouteFigures, StoredFlag } from '../ports/cutover.ts'
+import type { Ports } from '../ports.ts'
+import { inTime } from '../services/in-time.ts'
+import { lookAtStep } from '../services/look-at-step.ts'
+import type { CutoverComparisonView } from './cutover-comparison-schemas.ts'
+
+const WINDOWS_S = [300, 3600]
+const RATIO_WINDOW_S = 3600
+
+/** Whoever reads the flag to change it waits no longer for figures than this; they are kept, and there the next time. */
+const PATIENCE_MS = 2_000
+const NOT_YET: CutoverComparisonView = { routes: [], ratio_check: null, guard_state: null }
+
+/** The fields of the flag in force; empty where they cannot be had in two seconds. Throws `database-unavailable`. */
+export async function readComparison(ports: Pick<Ports, 'comparison' | 'cutover'>): Promise<CutoverComparisonView> {
+  const flag = await ports.cutover.current()
+  return (await inTime(viewComparison(ports, flag), PATIENCE_MS)) ?? NOT_YET
+}
+
+/** The fields `routes`, `ratio_check` and `guard_state` of a flag. Throws `database-unavailable`. */
+export async function viewComparison(
+  { comparison }: Pick<Ports, 'comparison'>,
+  flag: StoredFlag | undefined,
+): Promise<CutoverComparisonView> {
+  const [routes, ratio, guard] = await Promise.all([
+    Promise.all(WINDOWS_S.map((windowS) => viewRoutes(comparison, windowS))),
+    flag === undefined ? null : viewRatio(comparison, flag),
+    flag === undefined ? null : viewGuard(comparison, flag),
+  ])
+  return { routes, ratio_check: ratio, guard_state: guard }
+}
+
+async function viewRoutes(comparison: RouteComparison, windowS: number): Promise<CutoverComparisonView['routes'][0]> {
+  const { queue, direct } = await comparison.figures(windowS)
+  return { window_s: windowS, queue: toFiguresView(queue), direct: toFiguresView(direct) }
+}
+
+function toFiguresView({ resultS, oldestUnfinishedS, ...counts }: RouteFigures) {
+  const { accepted, completed, failed, cancelled, owners } = counts
+  return {
+    ...{ accepted, completed, failed, cancelled, owners },
+    result_s: resultS === null ? null : { p50: toMs(resultS.p50), p95: toMs(resultS.p95), p99: toMs(resultS.p99) },
+    oldest_unfinished_s: oldestUnfinishedS === null ? null : toMs(oldestUnfinishedS),
+  }
+}
+
+/** Rows have milliseconds. */
+function toMs(seconds: number): number {
+  return Math.max(0, Math.round(seconds * 1000) / 1000)
+}
+
+async function viewRatio(comparison: RouteComparison, { version, percent }: StoredFlag) {
+  const { owners, expectedShare, share, pValue, ok } = checkRatio(
+    await comparison.ownersBySide(version, RATIO_WINDOW_S),
+    percent,
+  )
+  return { owners, expected_share: expectedShare, share, p_value: pValue, ok }
+}
+
+async function viewGuard(comparison: RouteComparison, flag: StoredFlag): Promise<CutoverComparisonView['guard_state']> {
+  if (flag.guard === null) return null
+  const { action, why, evidence } = judgeStep(await lookAtStep(comparison, flag, flag.guard), flag.guard)
+  const { failing, ...rest } = evidence
+  return { action, why, ...rest, failing_owners: failing }
+}

@@ -1,0 +1,74 @@
+/** The figures of each route over a window: what was accepted, what became of it, and how long it took. */
+import { type RawBuilder, sql } from 'kysely'
+import type { Route } from '../domain/job.ts'
+import type { RouteFigures } from '../ports/cutover.ts'
+import type { Database } from './database.ts'
+
+interface Counts {
+  readonly route: Route
+  readonly accepted: number
+  readonly completed: number
+  readonly cancelled: number
+  readonly owners: number
+  readonly result_s: readonly number[] | null
+}
+
+/** `isMade` is the condition on a job `j` of the window. */
+export async function readFigures(
+  db: Database,
+  isMade: RawBuilder<boolean>,
+): Promise<Readonly<Record<Route, RouteFigures>>> {
+  const [counts, failures, oldest] = await Promise.all([
+    readCounts(db, isMade),
+    readFailures(db, isMade),
+    readOldest(db),
+  ])
+  const figuresOf = (route: Route): RouteFigures => {
+    const row = counts.find((each) => each.route === route)
+    const [p50, p95, p99] = row?.result_s ?? []
+    return {
+      accepted: row?.accepted ?? 0,
+      completed: row?.completed ?? 0,
+      failed: Object.fromEntries(
+        failures.filter((each) => each.route === route).map(({ code, count }) => [code, count]),
+      ),
+      cancelled: row?.cancelled ?? 0,
+      owners: row?.owners ?? 0,
+      resultS: p50 === undefined || p95 === undefined || p99 === undefined ? null : { p50, p95, p99 },
+      oldestUnfinishedS: oldest.find((each) => each.route === route)?.age_s ?? null,
+    }
+  }
+  return { queue: figuresOf('queue'), direct: figuresOf('direct') }
+}
+
+async function readCounts(db: Database, isMade: RawBuilder<boolean>): Promise<Counts[]> {
+  const { rows } = await sql<Counts>`
+    select j.route,
+      count(*) filter (where j.status <> 'uploading' and j.error_stage is distinct from 'uploading'
+        and (j.status <> 'cancelled' or j.size_bytes is not null))::integer as accepted,
+      count(*) filter (where j.status = 'completed')::integer as completed,
+      count(*) filter (where j.status = 'cancelled')::integer as cancelled,
+      count(distinct j.owner)::integer as owners,
+      percentile_cont(array[0.5, 0.95, 0.99]) within group
+        (order by extract(epoch from j.finished_at - j.created_at)::double precision)
+        filter (where j.status = 'completed') as result_s
+    from jobs j where ${isMade} group by j.route`.execute(db)
+  return rows
+}
+
+async function readFailures(db: Database, isMade: RawBuilder<boolean>) {
+  const { rows } = await sql<{ route: Route; code: string; count: number }>`
+    select j.route, j.error_code as code, count(*)::integer as count
+    from jobs j where ${isMade} and j.error_code is not null group by j.route, j.error_code`.execute(db)
+  return rows
+}
+
+/** By the partial indexes of unfinished jobs. An upload under way waits for its client, not for its route. */
+async function readOldest(db: Database) {
+  const { rows } = await sql<{ route: Route; age_s: number }>`
+    select route, extract(epoch from now() - min(greatest(begun_at, not_before)))::double precision as age_s
+    from jobs
+    where finished_at is null and status <> 'uploading' and (not_before is null or not_before <= now())
+    group by route`.execute(db)
+  return rows
+}

@@ -1,0 +1,72 @@
+import type { Route } from '../domain/job.ts'
+import { checkRatio } from '../domain/ratio-check.ts'
+import type { CutoverStore, RouteComparison, RouteFigures, StoredFlag } from '../ports/cutover.ts'
+import type { GaugeSource } from './metrics.ts'
+
+/** Opened when they are asked, not before. */
+interface Sources {
+  readonly comparison: Pick<RouteComparison, 'figures' | 'ownersBySide'>
+  readonly cutover: Pick<CutoverStore, 'current'>
+}
+
+const WINDOW_S = 300
+const RATIO_WINDOW_S = 3600
+
+/** Both routes side by side, of the jobs of the last five minutes, and the flag that deals owners to them. */
+export function routeGauges(ports: Sources): GaugeSource[] {
+  const perRoute = (name: string, help: string, read: (figures: RouteFigures) => ReturnType<typeof labelled>) => ({
+    name,
+    help,
+    labels: ['route', ...Object.keys(read(NOTHING)[0]?.labels ?? {})],
+    read: async () =>
+      Object.entries(await ports.comparison.figures(WINDOW_S)).flatMap(([route, figures]: [string, RouteFigures]) =>
+        read(figures).map(({ labels, value }) => ({ labels: { route: route as Route, ...labels }, value })),
+      ),
+  })
+  // Labelled, so that what cannot be read is left out: a gauge without labels would be 0.
+  const ofFlag = (name: string, help: string, read: (flag: StoredFlag) => Promise<number>) => ({
+    name,
+    help,
+    labels: ['version'],
+    read: async () => {
+      const flag = await ports.cutover.current()
+      return flag === undefined ? [] : [{ labels: { version: `${flag.version}` }, value: await read(flag) }]
+    },
+  })
+  return [
+    perRoute('route_jobs', 'Jobs made in the last 5 minutes by route and what became of them', (figures) => {
+      const failed = Object.values(figures.failed).reduce((sum, count) => sum + count, 0)
+      const { accepted, completed, cancelled } = figures
+      return labelled('outcome', { accepted, completed, failed, cancelled })
+    }),
+    perRoute('route_result_seconds', 'Time to the result of jobs made in the last 5 minutes', ({ resultS }) =>
+      labelled('quantile', resultS === null ? {} : { 0.5: resultS.p50, 0.95: resultS.p95, 0.99: resultS.p99 }),
+    ),
+    perRoute('route_oldest_unfinished_seconds', 'Age of the oldest unfinished job; 0 when there is none', (figures) => [
+      { labels: {}, value: figures.oldestUnfinishedS ?? 0 },
+    ]),
+    perRoute('route_owners', 'Distinct owners with a job made in the last 5 minutes', ({ owners }) => [
+      { labels: {}, value: owners },
+    ]),
+    ofFlag(
+      'cutover_percent',
+      'Share of owners whose new jobs take the queue, as it was set last',
+      async (flag) => flag.percent,
+    ),
+    ofFlag(
+      'cutover_ratio_p',
+      'Chance of a split of the owners as odd as that of the last hour, were it the flag’s; below 0.001 it is not',
+      async ({ version, percent }) =>
+        checkRatio(await ports.comparison.ownersBySide(version, RATIO_WINDOW_S), percent).pValue,
+    ),
+  ]
+}
+
+const NOTHING: RouteFigures = {
+  ...{ accepted: 0, completed: 0, failed: {}, cancelled: 0, owners: 0, oldestUnfinishedS: null },
+  resultS: { p50: 0, p95: 0, p99: 0 },
+}
+
+function labelled(label: string, values: Readonly<Record<string, number>>) {
+  return Object.entries(values).map(([key, value]) => ({ labels: { [label]: key } as Record<string, string>, value }))
+}

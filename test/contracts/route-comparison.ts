@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { createUuidV7 } from '../../src/domain/ids.ts'
+import type { Route } from '../../src/domain/job.ts'
+import { newLetter } from './dead-letter-store.ts'
+import {
+  addRoutedJob,
+  addVersion,
+  type Fate,
+  type JobOfRoute,
+  type OpenRouteComparison,
+} from './route-comparison-suite.ts'
+
+const ALL = { fromS: 0, toS: 10_000, lateS: 600 }
+
+/** What every comparison of the routes promises. The tests share the tables; each has versions and owners of its own. */
+export function describeRouteComparison(
+  name: string,
+  open: () => Promise<OpenRouteComparison>,
+  options: { skip?: string | false } = {},
+): void {
+  describe(name, { skip: options.skip ?? false }, () => {
+    let opened: OpenRouteComparison
+    before(async () => {
+      opened = await open()
+    })
+    after(() => opened.close())
+    const comparison = () => opened.comparison
+    const begin = (agoS = 5000) => addVersion(opened, agoS)
+    const add = (job: Omit<JobOfRoute, 'owner' | 'route'> & Partial<JobOfRoute>) =>
+      addRoutedJob(opened, { owner: randomUUID(), route: 'queue', ...job })
+
+    // The first one: nothing else is in the tables yet.
+    test('percentiles lie between the times that were seen, and a route without jobs has none', async () => {
+      const version = await begin()
+      const owner = randomUUID()
+      for (const tookS of [100, 200, 300, 400, 500]) await add({ version, owner, fate: 'completed', agoS: 1, tookS })
+      const { queue, direct } = await comparison().figures(3600)
+      const { p50, p95, p99 } = queue.resultS!
+      const isAbout = (value: number, wanted: number) => assert.ok(Math.abs(value - wanted) < 2, `${value}`)
+      isAbout(p50, 300)
+      isAbout(p95, 480)
+      isAbout(p99, 496)
+      assert.deepEqual([direct.accepted, direct.failed, direct.resultS, direct.oldestUnfinishedS], [0, {}, null, null])
+    })
+
+    test('an owner counts once in a window, by the first job that ended, however busy', async () => {
+      const version = await begin()
+      const busy = randomUUID()
+      await add({ version, owner: busy, fate: 'completed', agoS: 90 })
+      for (let i = 0; i < 12; i += 1) await add({ version, owner: busy, fate: 'failed', agoS: 80 - i })
+      await add({ version, route: 'direct', fate: 'failed', agoS: 85 })
+      await add({ version, route: 'direct', fate: 'completed', agoS: 20 })
+      assert.deepEqual(await comparison().outcomes(version, ALL), {
+        queue: { owners: 1, failed: 0 },
+        direct: { owners: 2, failed: 1 },
+        failures: ['direct', 'queue'],
+        firsts: [false, true, false],
+      })
+    })
+
+    test('only failures that no client causes count, and what has not ended is not there', async () => {
+      const version = await begin()
+      const fates: readonly Fate[] = ['client', 'cancelled', 'uploading', 'stored', 'analysing']
+      for (const fate of fates) await add({ version, fate, agoS: 30 })
+      const none = { owners: 0, failed: 0 }
+      const nothing = { queue: none, direct: none, failures: [], firsts: [] }
+      assert.deepEqual(await comparison().outcomes(version, ALL), nothing)
+      assert.deepEqual(await comparison().outcomes(version + 1000, ALL), nothing)
+      await add({ version, fate: 'failed', agoS: 30 })
+      assert.deepEqual((await comparison().outcomes(version, ALL)).queue, { owners: 1, failed: 1 })
+    })
+
+    test('a stored job that is unfinished for too long has failed from then on, also once it has completed', async () => {
+      const version = await begin()
+      const late = { ...ALL, lateS: 100 }
+      const fates: readonly Fate[] = ['stored', 'analysing', 'completed', 'cancelled', 'failed']
+      for (const fate of fates) await add({ version, fate, agoS: 10, tookS: 150 })
+      await add({ version, fate: 'uploading', agoS: 10, tookS: 150 })
+      await add({ version, fate: 'client', agoS: 10, tookS: 150 })
+      assert.equal((await comparison().outcomes(version, late)).failures.length, 5)
+      // They became late 60 s ago: in the window of that moment, and in no later one.
+      const at = await comparison().ageS(version)
+      const inWindow = async (fromS: number, toS: number) =>
+        (await comparison().outcomes(version, { ...late, fromS, toS })).failures.length
+      assert.equal(await inWindow(at - 70, at - 50), 5)
+      assert.equal(await inWindow(at - 50, at), 0)
+    })
+
+    test('a job that was tried again has failed, whatever became of it', async () => {
+      const version = await begin()
+      await add({ version, fate: 'retried', agoS: 10, tookS: 40 })
+      const { queue, failures } = await comparison().outcomes(version, ALL)
+      assert.deepEqual([queue, failures], [{ owners: 1, failed: 1 }, ['queue']])
+    })
+
+    test('a dead letter is a failure, resolved or not; one that came after the end of its job is none', async () => {
+      const version = await begin()
+      const [dead, discarded, settled, clients] = [
+        await add({ version, fate: 'stored', agoS: 10 }),
+        await add({ version, fate: 'completed', agoS: 10 }),
+        await add({ version, fate: 'completed', agoS: 10 }),
+        await add({ version, fate: 'completed', agoS: 10 }),
+      ]
+      const before = await comparison().deadLetterOwners(60)
+      const owner = randomUUID()
+      for (const jobId of [dead, discarded]) await opened.deadLetters.keep(newLetter({ jobId, owner }))
+      await opened.deadLetters.keep(newLetter({ jobId: settled, owner: randomUUID(), settled: 'It had ended' }))
+      await opened.deadLetters.keep(newLetter({ jobId: clients, owner: randomUUID(), code: 'codec-unsupported' }))
+      await opened.deadLetters.discard({ jobId: discarded }, { by: 'ops', reason: 'noise' })
+      const { queue, failures } = await comparison().outcomes(version, ALL)
+      assert.deepEqual([queue, failures], [{ owners: 4, failed: 2 }, ['queue', 'queue']])
+      assert.equal(await comparison().deadLetterOwners(60), before + 1)
+      const [letter] = await opened.deadLetters.list({ jobId: dead }, { limit: 1 })
+      const [other] = await opened.deadLetters.list({ jobId: discarded }, { limit: 1 })
+      for (const { letterId } of [letter!, other!]) await opened.ageLetter(letterId, 61)
+      assert.equal(await comparison().deadLetterOwners(60), before)
+    })
+
+    test('only jobs that this version’s percentage sent their way count, and none that had to wait for its time', async () => {
+      const version = await begin()
+      const later = await begin(100)
+      await add({ version, fate: 'failed', agoS: 10, fields: { routeReason: 'allowed' } })
+      await add({ version, fate: 'failed', agoS: 10, fields: { routeReason: 'forced', flagVersion: null } })
+      await add({ version: later, fate: 'failed', agoS: 10 })
+      await add({ version, fate: 'failed', agoS: 10, fields: { notBefore: new Date(Date.now() + 3_600_000) } })
+      assert.equal((await comparison().outcomes(version, ALL)).queue.owners, 0)
+      assert.equal((await comparison().outcomes(later, ALL)).queue.owners, 1)
+      assert.deepEqual(await comparison().ownersBySide(later, 3600), { queue: 1, direct: 0 })
+    })
+
+    test('windows follow one another without a gap, by when jobs ended', async () => {
+      const version = await begin(1000)
+      const ages = [850, 750, 650, 550]
+      for (const agoS of ages) await add({ version, fate: 'failed', agoS })
+      const counts = await Promise.all(
+        [0, 200, 300, 400].map(async (fromS) => {
+          const window = { fromS, toS: fromS === 0 ? 200 : fromS + 100, lateS: 600 }
+          return (await comparison().outcomes(version, window)).failures.length
+        }),
+      )
+      assert.deepEqual(counts, [1, 1, 1, 1])
+    })
+
+    test('the age of a version is counted by the database', async () => {
+      const version = await begin(1234)
+      const ageS = await comparison().ageS(version)
+      assert.ok(ageS >= 1233 && ageS < 1300, `${ageS}`)
+      assert.equal(await comparison().ageS(version + 1000), 0)
+    })
+
+    test('owners are counted on each side once, of jobs made lately', async () => {
+      const version = await begin()
+      const owner = randomUUID()
+      for (let i = 0; i < 3; i += 1) await add({ version, owner, fate: 'uploading', agoS: i })
+      await add({ version, route: 'direct', fate: 'completed', agoS: 5 })
+      await add({ version, route: 'direct', fate: 'completed', agoS: 500 })
+      assert.deepEqual(await comparison().ownersBySide(version, 300), { queue: 1, direct: 1 })
+      assert.deepEqual(await comparison().ownersBySide(version, 3600), { queue: 1, direct: 2 })
+    })
+
+    test('the figures of a window say what was accepted, what became of it and how long it took', async () => {
+      const version = await begin()
+      const base = await comparison().figures(300)
+      const owner = randomUUID()
+      const of = async (fate: Fate, more: Partial<JobOfRoute> = {}) => add({ version, owner, fate, agoS: 20, ...more })
+      for (const tookS of [10, 20, 30]) await of('completed', { route: 'direct', tookS })
+      for (const fate of ['failed', 'client', 'client', 'cancelled', 'analysing', 'uploading'] as const) {
+        await of(fate, { route: 'direct' })
+      }
+      await of('completed', { route: 'direct', agoS: 4000 })
+      const { direct } = await comparison().figures(300)
+      const codesOf = (code: string) => (direct.failed[code] ?? 0) - (base.direct.failed[code] ?? 0)
+      assert.equal(direct.accepted - base.direct.accepted, 8)
+      assert.equal(direct.completed - base.direct.completed, 3)
+      assert.equal(direct.cancelled - base.direct.cancelled, 1)
+      assert.equal(direct.owners - base.direct.owners, 1)
+      assert.deepEqual([codesOf('analysis-failed'), codesOf('recording-undecodable')], [1, 2])
+      const { p50, p95, p99 } = direct.resultS!
+      assert.ok(p50 >= 1 && p50 <= p95 && p95 <= p99 && p99 < 31, `${p50} ${p95} ${p99}`)
+      assert.ok(direct.oldestUnfinishedS! >= 20, `${direct.oldestUnfinishedS}`)
+    })
+
+    test('the oldest unfinished job is found beyond the window; one whose time has not come is not old', async () => {
+      const version = await begin()
+      const ageOf = async (route: Route) => (await comparison().figures(300))[route].oldestUnfinishedS ?? 0
+      const jobId = createUuidV7(Date.now())
+      await add({ version, fate: 'stored', agoS: 90_000 })
+      assert.ok((await ageOf('queue')) >= 90_000)
+      const notBefore = new Date(Date.now() + 3_600_000)
+      await add({ version, fate: 'stored', agoS: 200_000, fields: { jobId, notBefore } })
+      assert.ok((await ageOf('queue')) < 200_000)
+    })
+  })
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { cutoverComparisonFields } from '../../../src/http/cutover-comparison-schemas.ts'
+import { viewComparison } from '../../../src/http/cutover-comparison-view.ts'
+import { createMetrics } from '../../../src/telemetry/metrics.ts'
+import { routeGauges } from '../../../src/telemetry/route-gauge.ts'
+import { flagChange } from '../../contracts/cutover-store.ts'
+import { addRoutedJob, type Fate } from '../../contracts/route-comparison-suite.ts'
+import { createFakePorts } from '../../support/fake-ports.ts'
+
+const GUARD = { steps: [10, 50], holdS: 600, minOwners: 20, halted: false }
+const schema = Type.Object(cutoverComparisonFields)
+
+async function prepare() {
+  const ports = createFakePorts()
+  const flag = await ports.cutover.change(flagChange({ percent: 50, guard: GUARD }), 0)
+  ports.cutover.rows[0] = { ...flag, changedAt: new Date(+flag.changedAt - 100_000) }
+  const fates: readonly Fate[] = ['completed', 'completed', 'failed', 'client', 'cancelled', 'stored']
+  for (const [i, fate] of fates.entries()) {
+    await addRoutedJob(
+      { jobs: ports.jobs, age: ports.jobs.age },
+      {
+        ...{ owner: `owner-${i}`, route: 'queue', version: 1, fate, agoS: 10, tookS: 2 },
+      },
+    )
+  }
+  return { ports, flag: ports.cutover.rows[0]! }
+}
+
+test('an admin reads both routes over both windows, the split of the owners and what the guard thinks', async () => {
+  const { ports, flag } = await prepare()
+  const view = await viewComparison(ports, flag)
+  assert.ok(Value.Check(schema, view), JSON.stringify([...Value.Errors(schema, view)]))
+  assert.deepEqual(
+    view.routes.map(({ window_s: windowS, queue, direct }) => [windowS, queue.accepted, direct.accepted]),
+    [
+      [300, 6, 0],
+      [3600, 6, 0],
+    ],
+  )
+  const { completed, failed, cancelled, owners, result_s: resultS, oldest_unfinished_s: oldest } = view.routes[0]!.queue
+  assert.deepEqual(failed, { 'analysis-failed': 1, 'recording-undecodable': 1 })
+  assert.deepEqual([completed, cancelled, owners, Math.round(resultS!.p50)], [2, 1, 6, 2])
+  assert.ok(oldest! >= 12 && oldest! < 20)
+  assert.deepEqual([view.ratio_check?.owners, view.ratio_check?.share, view.ratio_check?.expected_share], [6, 1, 0.5])
+  const { action, window, owners: seen, failing_owners: failing, threshold } = view.guard_state!
+  assert.deepEqual([action, window, seen, failing], ['hold', 1, { queue: 3, direct: 0 }, { queue: 1, direct: 0 }])
+  assert.ok(threshold > 300)
+})
+
+test('without a flag there is nothing to check, and without a guard no state', async () => {
+  const ports = createFakePorts()
+  const { routes, ...none } = await viewComparison(ports, undefined)
+  assert.deepEqual([routes.length, none], [2, { ratio_check: null, guard_state: null }])
+  const flag = await ports.cutover.change(flagChange(), 0)
+  assert.equal((await viewComparison(ports, flag)).guard_state, null)
+})
+
+test('the metrics show the same', async () => {
+  const { ports } = await prepare()
+  const metrics = createMetrics()
+  for (const source of routeGauges(ports)) metrics.addGauges(source)
+  const { text } = await metrics.render()
+  for (const line of [
+    'tonewire_route_jobs{route="queue",outcome="accepted"} 6',
+    'tonewire_route_jobs{route="queue",outcome="failed"} 2',
+    'tonewire_route_jobs{route="direct",outcome="completed"} 0',
+    'tonewire_route_owners{route="queue"} 6',
+    'tonewire_route_oldest_unfinished_seconds{route="direct"} 0',
+    'tonewire_cutover_percent{version="1"} 50',
+  ]) {
+    assert.ok(text.includes(`${line}\n`), line)
+  }
+  assert.match(text, /tonewire_route_result_seconds\{route="queue",quantile="0.95"\} 2\.?\d*\n/)
+  assert.match(text, /tonewire_cutover_ratio_p\{version="1"\} 0\.\d+\n/)
+  assert.doesNotMatch(text, /tonewire_route_result_seconds\{route="direct"/)
+})
+
+test('before a flag is set there is no percentage in the metrics, and nothing fails', async () => {
+  const metrics = createMetrics()
+  for (const source of routeGauges(createFakePorts())) metrics.addGauges(source)
+  const { text } = await metrics.render()
+  assert.doesNotMatch(text, /tonewire_cutover_percent(\{.*\})? \d|scrape_failures_total\{/)
+})

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { keepAnswers } from '../../../src/storage/kept-comparison.ts'
+import { createFakePorts } from '../../support/fake-ports.ts'
+
+/** A comparison that counts how often it is asked. */
+function counting() {
+  const { comparison } = createFakePorts()
+  let asked = 0
+  const figures: typeof comparison.figures = (windowS) => {
+    asked += 1
+    return comparison.figures(windowS)
+  }
+  return { comparison: { ...comparison, figures }, asked: () => asked, setDown: comparison.setDown }
+}
+
+test('however many ask for the same within seconds, the tables are read once; other windows are asked for themselves', async () => {
+  const { comparison, asked } = counting()
+  const kept = keepAnswers(comparison)
+  await Promise.all([kept.figures(300), kept.figures(300)])
+  await kept.figures(300)
+  assert.equal(asked(), 1)
+  await kept.figures(3600)
+  assert.equal(asked(), 2)
+})
+
+test('an answer is kept no longer than that', async () => {
+  const { comparison, asked } = counting()
+  const kept = keepAnswers(comparison, 0)
+  for (let i = 0; i < 3; i += 1) await kept.figures(300)
+  assert.equal(asked(), 3)
+})
+
+test('an outage is not kept', async () => {
+  const { comparison, asked, setDown } = counting()
+  const kept = keepAnswers(comparison)
+  setDown(true)
+  await assert.rejects(kept.ownersBySide(1, 300), { code: 'database-unavailable' })
+  setDown(false)
+  assert.deepEqual(await kept.ownersBySide(1, 300), { queue: 0, direct: 0 })
+  assert.equal(asked(), 0)
+})
