@@ -1,40 +1,22 @@
 /** What a process can be. Each role runs until its signal aborts, and resolves when what it held is settled. */
-import type { FastifyBaseLogger } from 'fastify'
 import { type BootstrapKey, type Config, parseAllowedPrefixes, parseBootstrapKeys, parseOrigins } from './config.ts'
 import { cutoverSettingsOf } from './cutover-settings.ts'
 import { hashKey } from './domain/api-key.ts'
 import type { CallbackUrlRules } from './domain/callback-url.ts'
-import { directWaitS } from './domain/explain-direct.ts'
 import { createApp, createOpsApp } from './http/app.ts'
 import type { AuthOptions } from './http/auth.ts'
 import type { App } from './http/dependencies.ts'
 import type { HealthDependencies } from './http/routes/health.ts'
 import type { Ports, QueuedJob } from './ports.ts'
-import { aborted, pause, unlessAborted } from './queues/pause.ts'
+import { aborted, pause } from './queues/pause.ts'
+import { runReconcileRole } from './reconcile-role.ts'
+import type { RoleContext } from './role-context.ts'
 import type { Runtime } from './runtime.ts'
 import { analyseRecording } from './services/analyse-recording.ts'
-import { buryingForwards, collectDeadLetters } from './services/collect-dead-letters.ts'
-import { deleteOwners } from './services/delete-owner.ts'
-import { deliverCallbacks } from './services/deliver-callbacks.ts'
+import { buryingForwards } from './services/collect-dead-letters.ts'
 import { forwardJob } from './services/forward-job.ts'
 import { createForwardWindow } from './services/forward-window.ts'
-import { guardCutover } from './services/guard-cutover.ts'
-import { purgeJobs } from './services/purge-jobs.ts'
-import { reconcile } from './services/reconcile.ts'
-import { reconcileDirect } from './services/reconcile-direct.ts'
 import { recordResult } from './services/record-result.ts'
-import { sweepObjects } from './services/sweep-objects.ts'
-import type { MetricsRegistry } from './telemetry/metrics.ts'
-
-export interface RoleContext extends Runtime {
-  readonly config: Config
-  readonly ports: Ports
-  readonly metrics: MetricsRegistry
-  readonly logger: FastifyBaseLogger
-  readonly analysisThreads: number
-  /** Told the address once the API listens. */
-  readonly onListening?: (url: string) => void
-}
 
 export const WORKER_ROLES = ['forward', 'analyse', 'record', 'reconcile'] as const
 export type WorkerRole = (typeof WORKER_ROLES)[number]
@@ -62,15 +44,7 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
       // Of a large result the object is looked for.
       probe: () => allOf(ports.jobs.check(), ports.objects.check()),
     }),
-  reconcile: (context) =>
-    allOf(
-      runReconciler(context),
-      runDirectReconciler(context),
-      runUpkeep(context),
-      runCallbacks(context),
-      runGuard(context),
-      collectDeadLetters(context.ports, context),
-    ),
+  reconcile: runReconcileRole,
 }
 
 function consumeForwards(ports: Ports, config: Config, { signal, release }: Runtime): Promise<void> {
@@ -159,74 +133,8 @@ async function tryEnsureKeys({ ports, logger }: RoleContext, keys: readonly Boot
   return made
 }
 
-async function runReconciler({ ports, config, signal, release, logger }: RoleContext): Promise<void> {
-  const { stalledAfterS: waitingS, inFlightCheckS: inFlightS, maxJobAgeS: maxAgeS } = config
-  while (!signal.aborted) {
-    try {
-      await unlessAborted(reconcile(ports, { waitingS, inFlightS, maxAgeS, signal }), release)
-    } catch (error) {
-      logger.warn({ err: error }, 'reconciler pass broken off')
-    }
-    await pause(config.reconcileIntervalS * 1000, signal)
-  }
-}
-
-/** Apart from the reconciler: an analysis server that hangs must not keep a stalled job of the queue waiting. */
-async function runDirectReconciler({ ports, config, signal, release, logger }: RoleContext): Promise<void> {
-  const waitingS = directWaitS(config)
-  while (!signal.aborted) {
-    try {
-      await reconcileDirect(ports, { waitingS, answerS: config.directAnswerTimeoutS, signal, release })
-    } catch (error) {
-      logger.warn({ err: error }, 'reconciler pass of the direct route broken off')
-    }
-    await pause(config.reconcileIntervalS * 1000, signal)
-  }
-}
-
-/** Beyond the longest upload: what is younger than a day is swept in no case. */
-const SWEEP_MARGIN_S = 3600
-/** Above what a process remembers of a key that has ended. */
-const SETTLE_S = 15
-
-/**
- * Apart from the reconciler: a long sweep must not keep a stalled job waiting. Every step of it may be repeated: one that
- * an outage holds up beyond the time to stop is left where it is.
- */
-async function runUpkeep({ ports, config, signal, release, logger }: RoleContext): Promise<void> {
-  const graceS = Math.max(86_400, config.uploadTimeoutS + SWEEP_MARGIN_S)
-  while (!signal.aborted) {
-    try {
-      await unlessAborted(deleteOwners(ports, { settleS: SETTLE_S, signal }), release)
-      await unlessAborted(purgeJobs(ports, { retentionDays: config.retentionDays, signal }), release)
-      await unlessAborted(sweepObjects(ports, { intervalS: config.sweepIntervalS, graceS, signal }), release)
-    } catch (error) {
-      logger.warn({ err: error }, 'upkeep pass broken off')
-    }
-    await pause(Math.min(config.sweepIntervalS, config.reconcileIntervalS) * 1000, signal)
-  }
-}
-
-/** Apart from the reconciler too: a step is taken back however much there is to reconcile. */
-async function runGuard({ ports, config, signal, logger }: RoleContext): Promise<void> {
-  const intervalS = config.guardIntervalS
-  while (!signal.aborted) {
-    try {
-      await guardCutover(ports, { intervalS, signal })
-    } catch (error) {
-      if (!signal.aborted) logger.warn({ err: error }, 'guard pass broken off')
-    }
-    await pause(intervalS * 1000, signal)
-  }
-}
-
 function callbackRulesOf(config: Config): CallbackUrlRules {
   return { allowLoopback: config.callbackAllowLoopback === 'true' }
-}
-
-function runCallbacks({ ports, config, signal, release }: RoleContext): Promise<void> {
-  const pollMs = Math.min(1, config.reconcileIntervalS) * 1000
-  return deliverCallbacks(ports, { pollMs }, signal, release)
 }
 
 function healthOf({ config, metrics, signal }: RoleContext, checks: HealthDependencies['checks']): HealthDependencies {
