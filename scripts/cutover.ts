@@ -9,6 +9,7 @@ import {
   type CutoverVersionView,
   cutoverChangeSchema,
 } from '../src/http/cutover-schemas.ts'
+import { comparisonLines } from './cutover/comparison-text.ts'
 import { type CutoverAccess, cutoverOverHttp } from './cutover/cutover-access.ts'
 import { type Command, type Environment, type Given, runCommand } from './keys/run-command.ts'
 import { UsageError } from './keys/usage-error.ts'
@@ -32,7 +33,7 @@ const COMMANDS: Readonly<Record<string, Command<CutoverAccess>>> = {
 
 async function get(access: CutoverAccess, { values }: Given) {
   const view = await access.read()
-  const lines = [describe(view), ...noteOf(view)]
+  const lines = [describe(view), ...noteOf(view), ...comparisonLines(view)]
   return { json: view, text: [...lines, ...(values.history ? view.history.map(toLine) : [])].join('\n') }
 }
 

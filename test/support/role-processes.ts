@@ -31,6 +31,8 @@ const START_MS = 120_000
 export interface RoleOptions {
   readonly apis?: number
   readonly workers?: readonly string[]
+  /** With an analysis server of the direct route, `analysis-server` in `running`. */
+  readonly direct?: boolean
   /** More of the environment, and what is to differ. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -39,9 +41,18 @@ export interface RoleOptions {
 export async function startRoleProcesses({
   apis = 1,
   workers = WORKERS,
+  direct = false,
   env: more = {},
 }: RoleOptions = {}): Promise<RoleProcesses> {
   const [aws, redis, database] = [await startTestAws(), await startTestRedis(), await createTestDatabase()]
+  const ports = await Promise.all(Array.from({ length: apis }, () => findFreePort()))
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`)
+  const serverPort = await findFreePort()
+  const directRoute = {
+    ANALYSIS_SERVER_URL: `http://127.0.0.1:${serverPort}/analyse`,
+    WEBHOOK_URL: urls[0] ?? '',
+    WEBHOOK_SECRET: 'a secret of these processes',
+  }
   const env = {
     ...aws.env,
     S3_BUCKET: aws.bucket,
@@ -49,24 +60,24 @@ export async function startRoleProcesses({
     REDIS_URL: redis.url,
     BOOTSTRAP_API_KEYS: `acme=${TEST_KEY}`,
     LOG_LEVEL: 'warn',
+    ...(direct && directRoute),
     ...more,
   }
   for (const script of ['scripts/migrate.ts', 'scripts/provision.ts']) {
     const run = startProcess([script], env)
     assert.deepEqual(await run.ended, { code: 0, signal: null }, run.output())
   }
-  const ports = await Promise.all(Array.from({ length: apis }, () => findFreePort()))
-  const urls = ports.map((port) => `http://127.0.0.1:${port}`)
   const running = new Map<string, TestProcess>()
   async function start(name: string): Promise<void> {
     const index = name.startsWith('api-') ? Number(name.slice(4)) : undefined
-    if (index === undefined) return void running.set(name, startProcess([`workers/${name}.ts`], env))
+    const port = name === 'analysis-server' ? { PORT: String(serverPort) } : {}
+    if (index === undefined) return void running.set(name, startProcess([`workers/${name}.ts`], { ...env, ...port }))
     const api = startProcess(['src/server.ts', 'api'], { ...env, PORT: String(ports[index]) })
     running.set(name, api)
     const early = api.ended.then(() => assert.fail(`${name} ended at its start:\n${api.output()}`))
     await Promise.race([waitForReady(`${urls[index]}/readyz`, START_MS), early])
   }
-  await Promise.all([...urls.map((_, i) => `api-${i}`), ...workers].map(start))
+  await Promise.all([...urls.map((_, i) => `api-${i}`), ...workers, ...(direct ? ['analysis-server'] : [])].map(start))
   return { urls, databaseUrl: database.url, redis, env, running, start }
 }
 
