@@ -63,7 +63,8 @@ export const cutoverProperties = {
     default: 1800,
     minimum: 0.05,
     maximum: 30 * 86_400,
-    description: 'Time after which a job of the direct route fails whose result has not come',
+    description:
+      'Time after which a job of the direct route fails whose result has not come, from the order on, and from its first word of progress',
   }),
   GUARD_INTERVAL_S: Type.Number({
     default: 10,

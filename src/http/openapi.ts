@@ -91,7 +91,7 @@ function describe(described: Described, operation: Operation): void {
   if (parameters.length > 0) described.parameters = [...(described.parameters ?? []), ...parameters]
   if (body !== undefined) described.requestBody = { required: true, content: mapValues(body, (schema) => ({ schema })) }
   const isJson = body === undefined && described.requestBody !== undefined
-  if (isJson) giveExamples(described.requestBody?.content, BODY_EXAMPLES[id])
+  if (BODY_EXAMPLES[id] !== undefined) giveExamples(described.requestBody?.content, BODY_EXAMPLES[id])
   const given = Object.entries(described.responses).filter(([, { description: text }]) => text !== 'Default Response')
   const kept = Object.keys(answers).length > 0 ? given : Object.entries(described.responses)
   described.responses = structuredClone({ ...Object.fromEntries(kept), ...answers }) as Described['responses']

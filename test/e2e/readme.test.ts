@@ -28,6 +28,8 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'npm run worker:reconcile': 'test/support/role-processes.ts',
   'npm run keys': 'test/integration/auth-keys.test.ts',
   'npm run jobs': 'test/integration/timeline.test.ts',
+  'npm run cutover': 'test/integration/cutover.test.ts',
+  'npm run analysis-server': 'test/support/role-processes.ts',
   'npm run dead-letters': 'test/integration/dead-letters.test.ts',
   'npm test': 'here',
   'npm run check': '.ci/run',
@@ -59,7 +61,7 @@ test('every command of the README exists, and is run by a test that runs the sam
     const source = readFileSync(join(ROOT, place), 'utf8')
     const [target = ''] = targetOf(command).split(' ')
     assert.notEqual(target, '', command)
-    const worker = target.replace(/workers\/\w+\.ts/, 'workers/${name}.ts')
+    const worker = target.replace(/workers\/[\w-]+\.ts/, 'workers/${name}.ts')
     assert.ok(
       [command, target, worker].some((text) => source.includes(text)),
       `${place} does not run ${target}`,

@@ -151,6 +151,9 @@ test('whatever the session, the system and the admin’s routes answer is as the
   await call('POST /v1/session')
   await call('POST /v1/session', { key: 'unknown-key' })
   await call('DELETE /v1/session', { key: '' })
+  for (const query of ['', `?job_id=${job.job_id}`]) {
+    await call('POST /webhooks/analysis', { key: '', query, ...json({}) })
+  }
   const key = ADMIN_KEY
   await call('POST /v1/admin/keys', { key, ...json({ owner: 'acme' }) })
   await call('POST /v1/admin/keys', { key, body: 'x', headers: { 'content-type': 'text/plain' } })

@@ -65,10 +65,10 @@ test('every example is as its schema says, and every answer that is JSON has one
   assert.ok(checked > 100, `${checked} examples`)
 })
 
-test('what is open is what the contract says: the session, and what tools ask', () => {
+test('what is open is what the contract says: the session, the webhook, and what tools ask', () => {
   const open = operations.filter(({ operation }) => operation.security?.length === 0).map(({ name }) => name)
   assert.deepEqual(open.sort(), [
     ...['DELETE /v1/session', 'GET /asyncapi.json', 'GET /docs', 'GET /livez', 'GET /metrics', 'GET /openapi.json'],
-    ...['GET /readyz', 'POST /v1/session'],
+    ...['GET /readyz', 'POST /v1/session', 'POST /webhooks/analysis'],
   ])
 })

@@ -61,7 +61,9 @@ async function untilAllEnded(databaseUrl: string, jobs: number): Promise<Row[]> 
 }
 
 describe('a cutover under traffic', { skip: skipWithoutPostgres }, () => {
-  test('0 → 50 → 80 → 100 → 0 in a minute under 20 uploads/s of 1,000 owners: no request fails, every job ends on its route, nobody flips on the way up', async () => {
+  test('0 → 50 → 80 → 100 → 0 in a minute under 20 uploads/s of 1,000 owners: no request fails, every job ends on its route, nobody flips on the way up', {
+    timeout: 600_000,
+  }, async () => {
     const provider = await startIdentityProvider()
     const tokens = await signInAll(provider)
     const keys = { BOOTSTRAP_API_KEYS: `ops=${ADMIN_KEY}:admin` }

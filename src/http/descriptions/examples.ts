@@ -1,6 +1,7 @@
 /** One example for each body that is JSON, by operation; a test holds them against the schemas. */
 import { CUTOVER_ANSWERS, CUTOVER_BODIES } from './cutover-operations.ts'
 import { LETTER_ANSWERS, LETTER_BODIES } from './dead-letter-operations.ts'
+import { WEBHOOK_ANSWERS, WEBHOOK_BODIES } from './webhook-operations.ts'
 
 const JOB_ID = '019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d'
 const at = '2026-11-21T10:00:00.000Z'
@@ -132,6 +133,7 @@ const offered = {
 
 /** Of the successful answer. */
 export const ANSWER_EXAMPLES: Readonly<Record<string, unknown>> = {
+  ...WEBHOOK_ANSWERS,
   createJob: jobExample,
   uploadAudio: { ...jobExample, token_id: '42' },
   listJobs: { items: [jobExample, failedJob], next_cursor: null },
@@ -161,6 +163,7 @@ export const ANSWER_EXAMPLES: Readonly<Record<string, unknown>> = {
 export const BODY_EXAMPLES: Readonly<Record<string, unknown>> = {
   ...LETTER_BODIES,
   ...CUTOVER_BODIES,
+  ...WEBHOOK_BODIES,
   createKey: { owner: 'acme', role: 'user', name: 'backend' },
   offerUpload: { content_type: 'audio/wav', size_bytes: 160078, filename: 'take3.wav', token_id: 'greeting-1' },
   signUploadAgain: { parts: [2, 3] },

@@ -27,3 +27,14 @@ export const WEBHOOK_OPERATIONS: Readonly<Record<string, Operation>> = {
     ],
   },
 }
+
+export const WEBHOOK_BODIES: Readonly<Record<string, unknown>> = {
+  answerAnalysis: {
+    version: 1,
+    type: 'failed',
+    job_id: '019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d',
+    attempt: 1,
+    error: { code: 'too-noisy', detail: 'Nobody speaks in it', retryable: false },
+  },
+}
+export const WEBHOOK_ANSWERS: Readonly<Record<string, unknown>> = { answerAnalysis: { status: 'failed' } }
