@@ -13,6 +13,7 @@ const system = await startTestSystem(['api'], places, {
   // Nobody listens there: of these jobs only the rows are looked at.
   ANALYSIS_SERVER_URL: 'http://127.0.0.1:9/analyse',
   WEBHOOK_URL: 'http://127.0.0.1:9',
+  WEBHOOK_SECRET: 'a secret of this test',
 })
 const path = '/v1/admin/cutover'
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createClient } from '../../src/client/tonewire.ts'
 import { newLetter } from '../contracts/dead-letter-store.ts'
+import { newJob } from '../contracts/job-store-suite.ts'
 import { createSchemaCheck, type Document, type NamedOperation, operationsOf } from '../support/openapi.ts'
 import { toneWav } from '../support/recordings.ts'
 import { OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
@@ -11,6 +12,8 @@ const WAV = toneWav()
 const { places, env } = await openTestPlaces()
 const system = await startTestSystem(['api', 'forward', 'analyse', 'record', 'reconcile'], places, {
   ...env,
+  WEBHOOK_SECRET: 'a secret of this test',
+  WEBHOOK_ALLOW_UNSIGNED_FROM: '127.0.0.1',
   BOOTSTRAP_API_KEYS: `acme=${TEST_KEY},other=${OTHER_KEY},ops=${ADMIN_KEY}:admin`,
 })
 const document = (await (await fetch(`${system.url}/openapi.json`)).json()) as Document
@@ -151,9 +154,12 @@ test('whatever the session, the system and the admin’s routes answer is as the
   await call('POST /v1/session')
   await call('POST /v1/session', { key: 'unknown-key' })
   await call('DELETE /v1/session', { key: '' })
-  for (const query of ['', `?job_id=${job.job_id}`]) {
-    await call('POST /webhooks/analysis', { key: '', query, ...json({}) })
+  const direct = await system.ports.jobs.create(newJob({ route: 'direct' }))
+  const error = { code: 'too-noisy' }
+  for (const query of ['', `?job_id=${job.job_id}`, `?job_id=${direct.jobId}`]) {
+    await call('POST /webhooks/analysis', { key: '', query, ...json({ type: 'failed', error }) })
   }
+  await call('POST /webhooks/analysis', { key: '', body: '{}', headers: { 'x-signature': 'v1=nonsense' } })
   const key = ADMIN_KEY
   await call('POST /v1/admin/keys', { key, ...json({ owner: 'acme' }) })
   await call('POST /v1/admin/keys', { key, body: 'x', headers: { 'content-type': 'text/plain' } })

@@ -11,7 +11,11 @@ import { TEST_KEY, uploadRaw } from '../support/system.ts'
 const ADMIN_KEY = 'test-key-of-ops'
 const WAV = toneWav({ seconds: 0.05 })
 /** Nobody listens there: of these jobs only the rows are looked at. */
-const DIRECT_ROUTE = { ANALYSIS_SERVER_URL: 'http://127.0.0.1:9/analyse', WEBHOOK_URL: 'http://127.0.0.1:9' }
+const DIRECT_ROUTE = {
+  ANALYSIS_SERVER_URL: 'http://127.0.0.1:9/analyse',
+  WEBHOOK_URL: 'http://127.0.0.1:9',
+  WEBHOOK_SECRET: 'a secret of this test',
+}
 
 interface Decided {
   readonly jobId: string

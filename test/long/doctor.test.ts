@@ -103,16 +103,13 @@ describe('npm run doctor', { skip }, () => {
     const { bad, output } = await examine(route)
     assert.deepEqual(bad, [], output)
     assert.match(output, /^ok +direct route +answers are let in at WEBHOOK_URL$/m)
-    const away = { ...route, ANALYSIS_SERVER_URL: 'http://127.0.0.1:1/' }
+    const nowhere = `http://127.0.0.1:${await findFreePort()}`
+    const away = { ...route, ANALYSIS_SERVER_URL: nowhere }
     await assertFault(away, /direct route .*cannot be reached.*ECONNREFUSED/, /analysis-server/)
     const other = { ...route, WEBHOOK_SECRET: 'another secret of theirs' }
     const told = await assertFault(other, /direct route .*answers are refused/, /one WEBHOOK_SECRET/)
     assert.ok(!told.includes('another secret'), told)
-    await assertFault(
-      { ...route, WEBHOOK_URL: 'http://127.0.0.1:1/' },
-      /WEBHOOK_URL cannot be reached/,
-      /mend WEBHOOK_URL/,
-    )
+    await assertFault({ ...route, WEBHOOK_URL: nowhere }, /WEBHOOK_URL cannot be reached/, /mend WEBHOOK_URL/)
   })
 
   test('a wrong login of PostgreSQL is told from an outage, and the password is not printed', async () => {

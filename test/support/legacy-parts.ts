@@ -72,6 +72,7 @@ export const GOES: readonly string[] = [
   'test/integration/direct-route.test.ts',
   'test/integration/guard-cutover.test.ts',
   'test/integration/guard-notifier.test.ts',
+  'test/integration/local-direct-route.test.ts',
   'test/integration/old-clients.test.ts',
   'test/integration/route-comparison.test.ts',
   'test/integration/webhook.test.ts',
