@@ -46,7 +46,12 @@ async function run(args: readonly string[], environment: Record<string, string> 
 }
 
 test('before anybody has set the flag it is of version 0, and the default decides', async () => {
-  const { history, effective, ...state } = await get()
+  const { history, effective, routes, ratio_check, guard_state, ...state } = await get()
+  assert.deepEqual([ratio_check.owners, guard_state], [0, null])
+  assert.deepEqual(
+    routes.map(({ window_s }: { window_s: number }) => window_s),
+    [300, 3600],
+  )
   assert.deepEqual(state, {
     ...{ version: 0, percent: 0, allow: [], deny: [], guard: null, reason: null, changed_by: null, changed_at: null },
     ...{ origin: null, default_percent: 0, forced: null, next_before: null },
