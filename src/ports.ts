@@ -372,7 +372,7 @@ export interface LogSlice {
   readonly head: LogPosition
   /** False when entries after the asked position are no longer kept, or the epoch is another: there is a gap. */
   readonly complete: boolean
-  /** What came after the asked position, in order; empty when not complete. */
+  /** What came next after the asked position, in order; empty when not complete. */
   readonly entries: readonly LogEntry[]
 }
 
@@ -394,7 +394,7 @@ export interface ProgressLog {
   publish(entries: readonly { event: ProgressEvent; seed?: ProgressEvent }[]): Promise<Published[]>
   /** The log's last position; starts the log when there is none. */
   head(owner: string): Promise<LogPosition>
-  /** What came after a position. */
+  /** What came after a position, 100 entries at most: while the last of them is before `head` there are more. */
   read(owner: string, after: LogPosition): Promise<LogSlice>
   /** Calls the listener for each new entry until the returned function is called. */
   subscribe(owner: string, listener: LogListener): Promise<() => void>

@@ -1,6 +1,6 @@
 /** Answers that come several times and in any order: each is applied once, the others are acknowledged. */
 import { formatCompletedAnswer } from '../../src/domain/messages.ts'
-import type { LogEntry, Ports } from '../../src/ports.ts'
+import type { LogEntry, LogSlice, Ports } from '../../src/ports.ts'
 import type { Figures } from './figures.ts'
 import { type GuaranteesStack, makeStored, OWNERS } from './guarantees-stack.ts'
 import { createRandom, type Random } from './random.ts'
@@ -54,8 +54,11 @@ async function countEnds(ports: Ports): Promise<Map<string, number>> {
   const ends = new Map<string, number>()
   for (let n = 0; n < OWNERS; n++) {
     const { epoch } = await ports.progress.head(`owner-${n}`)
-    const { entries } = await ports.progress.read(`owner-${n}`, { epoch, seq: 0 })
-    for (const { event } of entries.filter(isEnd)) ends.set(event.jobId, (ends.get(event.jobId) ?? 0) + 1)
+    for (let seq: number | undefined = 0; seq !== undefined; ) {
+      const { entries }: LogSlice = await ports.progress.read(`owner-${n}`, { epoch, seq })
+      for (const { event } of entries.filter(isEnd)) ends.set(event.jobId, (ends.get(event.jobId) ?? 0) + 1)
+      seq = entries.at(-1)?.seq
+    }
   }
   return ends
 }

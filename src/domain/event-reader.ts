@@ -24,7 +24,7 @@ export type Scope = { readonly jobId: string } | { readonly jobIds: ReadonlySet<
 
 export interface Reader {
   readonly scope: Scope
-  /** The last position passed; undefined before the first. */
+  /** The last position passed; undefined before the first, and after a gap. */
   position: LogPosition | undefined
   /** The last step of each job that has not ended. */
   readonly seen: Map<string, Seen>
@@ -79,20 +79,21 @@ export function passEntry(reader: Reader, entry: Entry): Told | undefined {
 
 /**
  * The frames of rows as they are, read after the log was at `head`, without those of which the reader has seen as much.
- * Only the last carries an id: whoever leaves in between begins anew.
+ * Only the last carries an id, and only behind it has the reader come to `head`: whoever leaves in between begins anew.
  */
-export function passSnapshots(reader: Reader, rows: readonly Job[], head: LogPosition): Frame[] {
-  reader.position = head
+export function* passSnapshots(reader: Reader, rows: readonly Job[], head: LogPosition): Generator<Frame> {
   const news = reader.finished ? [] : rows.filter((row) => isAhead(reader, row))
-  for (const row of news) take(reader, row)
-  return news.map((row, index) => {
+  for (const [index, row] of news.entries()) {
+    take(reader, row)
     const { data } = toProgressEvent(row)
-    return { event: 'snapshot', ...(index === news.length - 1 ? { id: idOf(head, row) } : {}), data }
-  })
+    yield { event: 'snapshot', ...(index === news.length - 1 ? { id: idOf(head, row) } : {}), data }
+  }
+  reader.position = head
 }
 
-/** The frame that says something is lost; after it the percentage, never the rank, may be lower. */
+/** The frame that says something is lost, the place too; after it the percentage, never the rank, may be lower. */
 export function passGap(reader: Reader, at: Date): Frame {
+  reader.position = undefined
   for (const [jobId, seen] of reader.seen) reader.seen.set(jobId, { ...seen, progress: -1 })
   return { event: 'gap', data: JSON.stringify({ at: at.toISOString() }) }
 }

@@ -13,6 +13,8 @@ import { formatFrame, formatHeartbeat } from './sse.ts'
 export interface EventStream extends Sink {
   /** Says that the connection lives, and how far its client has come; nothing while more is waiting. */
   beat(cursor: string | undefined): void
+  /** Undefined while the client keeps up; else resolves when it has taken what waits, or has gone. */
+  ready(): Promise<void> | undefined
   /** Ends after what waits, with a last word. */
   end(lastWord?: string): void
   /** Since when the client has read nothing of what waits for it; undefined while it keeps up. */
@@ -36,6 +38,7 @@ export function createEventStream(
   let backlog: Backlog | undefined
   let stalledSinceMs: number | undefined
   let ending: { readonly lastWord: string | undefined } | undefined
+  let waiting: Waiting | undefined
 
   const isOver = (): boolean => raw.writableEnded || raw.destroyed
 
@@ -52,6 +55,7 @@ export function createEventStream(
       if (bytes === undefined) backlog = undefined
       else write(bytes)
     }
+    if (ending === undefined && stalledSinceMs === undefined) waiting?.tell()
     if (ending !== undefined && backlog === undefined && !isOver()) raw.end(ending.lastWord)
   }
 
@@ -64,6 +68,13 @@ export function createEventStream(
       backlog.add(bytes, percentageOf)
       if (backlog.bytes > mostPendingBytes) raw.destroy()
     },
+    ready() {
+      // Whoever is told the last word takes nothing more, but is there until it has got it.
+      const isReady = stalledSinceMs === undefined && ending === undefined && !isOver()
+      if (isReady || raw.closed) return undefined
+      waiting ??= createWaiting(raw)
+      return waiting.join()
+    },
     beat(cursor) {
       // A cursor must not overtake what its client has yet to get.
       if (!isOver() && ending === undefined && stalledSinceMs === undefined) write(formatHeartbeat(cursor))
@@ -75,6 +86,24 @@ export function createEventStream(
     },
     stalledSinceMs: () => stalledSinceMs,
     cut: () => void raw.destroy(),
+  }
+}
+
+interface Waiting {
+  join(): Promise<void>
+  tell(): void
+}
+
+/** Those who wait for a client are told together, and at the latest when it has gone. */
+function createWaiting(raw: ServerResponse): Waiting {
+  let told = Promise.withResolvers<void>()
+  raw.once('close', () => told.resolve())
+  return {
+    join: () => told.promise,
+    tell() {
+      told.resolve()
+      told = Promise.withResolvers()
+    },
   }
 }
 

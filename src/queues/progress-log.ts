@@ -34,7 +34,7 @@ interface Scripts {
 type RawSlice = [epoch: string, seq: string, entries: [id: string, fields: string[]][]]
 
 const PUBLISH_AT_ONCE = 500
-const PAGE_SIZE = 500
+const PAGE_SIZE = 100
 const OUTCOMES: Readonly<Record<number, Published>> = { 1: 'appended', 0: 'known', [-1]: 'unknown' }
 
 export function createProgressLog(options: ProgressLogOptions): ProgressLog & { close(): Promise<void> } {
@@ -82,7 +82,7 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
       return published
     },
     head: (owner) => tryWith(async () => (await readPage(owner, { epoch: '', seq: 0 })).head),
-    read: (owner, after) => tryWith(() => readAll((position) => readPage(owner, position), after)),
+    read: (owner, after) => tryWith(() => readPage(owner, after)),
     subscribe: (owner, listener) =>
       tryAs(() =>
         subscriber.subscribe(keysOf(prefix, owner).channel, {
@@ -112,19 +112,6 @@ async function tryAs<T>(work: () => Promise<T>): Promise<T> {
 async function allOrFirstError<T>(works: readonly Promise<T>[]): Promise<T[]> {
   await Promise.allSettled(works)
   return Promise.all(works)
-}
-
-/** Reads page by page, so that no reply is large; what changes in between shows as a gap. */
-async function readAll(readPage: (after: LogPosition) => Promise<LogSlice>, after: LogPosition): Promise<LogSlice> {
-  const entries: LogEntry[] = []
-  let position = after
-  for (;;) {
-    const page = await readPage(position)
-    if (!page.complete) return { ...page, entries: [] }
-    entries.push(...page.entries)
-    if (position.seq + page.entries.length >= page.head.seq) return { ...page, entries }
-    position = { epoch: after.epoch, seq: position.seq + page.entries.length }
-  }
 }
 
 function toSlice([epoch, lastSeq, raw]: RawSlice, after: LogPosition): LogSlice {

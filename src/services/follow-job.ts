@@ -10,8 +10,17 @@ export async function hasSeenTheEnd(ports: FollowPorts, job: Job, cursor: Cursor
   if (cursor === undefined || !isTerminal(job.status)) return false
   if (cursor.end?.jobId === job.jobId) return cursor.end.attempt >= job.attempt
   await publishJobs(ports, [job])
-  const slice = await ports.progress.read(job.owner, cursor)
-  return slice.complete && !slice.entries.some(({ event }) => event.jobId === job.jobId && isTerminal(event.status))
+  return !(await endsAfter(ports, job, cursor))
+}
+
+/** Whether the log tells after a position of the job's end, or cannot tell. */
+async function endsAfter({ progress }: FollowPorts, { owner, jobId }: Job, cursor: Cursor): Promise<boolean> {
+  for (let { epoch, seq } = cursor; ; ) {
+    const { head, complete, entries } = await progress.read(owner, { epoch, seq })
+    if (!complete || entries.some(({ event }) => event.jobId === jobId && isTerminal(event.status))) return true
+    seq = entries.at(-1)?.seq ?? head.seq
+    if (seq >= head.seq) return false
+  }
 }
 
 /** Starts following; throws `progress-unavailable` or `database-unavailable` when it cannot. */

@@ -7,6 +7,7 @@
  *   no cursor              → a `snapshot` of each row, at the log's position from before the rows were read
  *   an entry is missing    → the log is read again from the last position delivered
  *   its one job has ended  → the end, after its last event
+ *   its client is behind   → the log waits for it (replay.ts); live events go to its bounded buffer
  */
 import { type Cursor, formatCursor } from '../domain/cursor.ts'
 import {
@@ -14,22 +15,24 @@ import {
   type Frame,
   openJobsOf,
   passEntry,
-  passGap,
-  passSnapshots,
   type Reader,
   type Scope,
   standingOf,
   type Told,
 } from '../domain/event-reader.ts'
-import type { Job } from '../domain/job.ts'
 import type { LogEntry, Ports } from '../ports.ts'
+import { createReplay, type Replayed } from './replay.ts'
 
 export type FollowPorts = Pick<Ports, 'jobs' | 'progress' | 'metrics' | 'log'>
 
 /** Where the frames go. `end` is called at most once, and nothing after it. */
 export interface Sink {
+  /** Called once, before anything is read, so that whoever leaves early can stop it. */
+  follow?(following: Following): void
   /** `percentageOf` names the job of which the frame is but a newer percentage. */
   send(frame: Frame, percentageOf?: string): void
+  /** Undefined while the client keeps up; else resolves when it has taken what waits, or has gone. */
+  ready?(): Promise<void> | undefined
   end(): void
 }
 
@@ -41,12 +44,12 @@ export interface Following {
   stop(): void
 }
 
-export interface Followed {
-  readonly owner: string
+export interface Followed extends Replayed {
   readonly scope: Scope
-  /** The rows to begin with, oldest first; `open` are jobs the reader has heard of that had not ended. */
-  readonly rows: (open: readonly string[]) => Promise<readonly Job[]>
 }
+
+/** Of what is heard while the log is read so much is kept; the log has the rest. */
+const HEARD_MOST = 100
 
 /** Starts following; throws `progress-unavailable`, or what `rows` throws, when it cannot. */
 export async function follow(
@@ -56,6 +59,7 @@ export async function follow(
   sink: Sink,
 ): Promise<Following> {
   const follower = createFollower(ports, followed, cursor, sink)
+  sink.follow?.(follower)
   const unsubscribe = await ports.progress.subscribe(followed.owner, follower)
   follower.onStop(unsubscribe)
   try {
@@ -69,9 +73,59 @@ export async function follow(
 
 function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor | undefined, sink: Sink) {
   const reader = createReader(followed.scope, cursor)
+  const outlet = createOutlet(reader, sink)
   /** What is heard while the log is read; undefined while live. */
-  let heard: LogEntry[] | undefined = []
+  let heard: Heard | undefined = hearAnew()
   let catchingUp: Promise<void> = Promise.resolve()
+
+  async function catchUp(): Promise<void> {
+    const replay = createReplay(ports, followed, reader, outlet)
+    for (let isThere = false; !isThere && !outlet.isStopped(); ) {
+      heard = hearAnew()
+      await sink.ready?.()
+      heard = hearAnew()
+      isThere = !outlet.isStopped() && (await replay()) && deliverHeard(heard)
+    }
+    heard = undefined
+  }
+  /** False when an entry in between is missing. */
+  function deliver(entry: LogEntry): boolean {
+    const standing = outlet.isStopped() ? 'old' : standingOf(reader, entry)
+    if (standing === 'next') outlet.send(passEntry(reader, entry))
+    return standing !== 'ahead'
+  }
+  function deliverHeard({ entries, isAll }: Heard): boolean {
+    return isAll && entries.every((entry) => !outlet.isBehind() && deliver(entry))
+  }
+  /** One at a time: two that read at once would each deliver what the other has. */
+  function catchUpInTurn(): Promise<void> {
+    heard ??= hearAnew()
+    const turn = catchingUp.then(() => (outlet.isStopped() ? undefined : catchUp()))
+    catchingUp = turn.catch(() => {})
+    return turn
+  }
+  function onInterrupted(): void {
+    catchUpInTurn().catch((error: unknown) => {
+      ports.log.debug({ err: error, owner: followed.owner }, 'follower could not catch up')
+      outlet.end()
+    })
+  }
+  return {
+    start: catchUpInTurn,
+    stop: outlet.stop,
+    onStop: outlet.onStop,
+    onInterrupted,
+    onEntry: (entry: LogEntry) => {
+      if (heard !== undefined) hear(heard, entry, outlet.isBehind())
+      else if (!deliver(entry)) onInterrupted()
+    },
+    cursor: () => reader.position && formatCursor(reader.position),
+    openJobs: () => (outlet.isStopped() ? [] : openJobsOf(reader)),
+  }
+}
+
+/** The way to the client, until there is nothing more to tell or it is stopped. */
+function createOutlet(reader: Reader, sink: Sink) {
   let stopped = false
   let unsubscribe = (): void => {}
 
@@ -79,77 +133,39 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
     stopped = true
     unsubscribe()
   }
-  function send(told: Told | undefined): void {
-    if (told !== undefined && !stopped) sink.send(told.frame, told.percentageOf)
-    if (!reader.finished || stopped) return
+  function end(): void {
+    if (stopped) return
     stop()
     sink.end()
   }
-  async function catchUp(): Promise<void> {
-    do {
-      heard = []
-      await readOn(ports, followed, reader, send)
-    } while (!stopped && !deliver(heard))
-    heard = undefined
-  }
-  /** False when an entry in between is missing. */
-  function deliver(entries: readonly LogEntry[]): boolean {
-    return entries.every((entry) => {
-      const standing = stopped ? 'old' : standingOf(reader, entry)
-      if (standing === 'next') send(passEntry(reader, entry))
-      return standing !== 'ahead'
-    })
-  }
-  /** One at a time: two that read at once would each deliver what the other has. */
-  function catchUpInTurn(): Promise<void> {
-    heard ??= []
-    const turn = catchingUp.then(() => (stopped ? undefined : catchUp()))
-    catchingUp = turn.catch(() => {})
-    return turn
-  }
-  function onInterrupted(): void {
-    catchUpInTurn().catch((error: unknown) => {
-      ports.log.debug({ err: error, owner: followed.owner }, 'follower could not catch up')
-      if (stopped) return
-      stop()
-      sink.end()
-    })
-  }
   return {
-    start: catchUpInTurn,
     stop,
-    onInterrupted,
-    onEntry: (entry: LogEntry) => {
-      if (heard !== undefined) heard.push(entry)
-      else if (!deliver([entry])) onInterrupted()
+    end,
+    isStopped: () => stopped,
+    isBehind: () => sink.ready?.() !== undefined,
+    send(told: Told | undefined): void {
+      if (told !== undefined && !stopped) sink.send(told.frame, told.percentageOf)
+      if (reader.finished) end()
     },
-    onStop: (release: () => void) => {
+    onStop(release: () => void): void {
       unsubscribe = release
       if (stopped) release()
     },
-    cursor: () => reader.position && formatCursor(reader.position),
-    openJobs: () => (stopped ? [] : openJobsOf(reader)),
   }
 }
 
-/** Brings a reader up to the log's end. */
-async function readOn(
-  ports: FollowPorts,
-  { owner, rows }: Followed,
-  reader: Reader,
-  send: (told: Told) => void,
-): Promise<void> {
-  if (reader.position !== undefined) {
-    const slice = await ports.progress.read(owner, reader.position)
-    if (slice.complete) {
-      for (const entry of slice.entries) {
-        const told = passEntry(reader, entry)
-        if (told !== undefined) send(told)
-      }
-      return
-    }
-    send({ frame: passGap(reader, new Date()) })
-  }
-  const head = await ports.progress.head(owner)
-  for (const frame of passSnapshots(reader, await rows(openJobsOf(reader)), head)) send({ frame })
+interface Heard {
+  readonly entries: LogEntry[]
+  /** False when more was heard than is kept. */
+  isAll: boolean
+}
+
+function hearAnew(): Heard {
+  return { entries: [], isAll: true }
+}
+
+/** Keeps little, and nothing for a client that does not take what it has. */
+function hear(heard: Heard, entry: LogEntry, isBehind: boolean): void {
+  if (isBehind || heard.entries.length >= HEARD_MOST) heard.isAll = false
+  else heard.entries.push(entry)
 }

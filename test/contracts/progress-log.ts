@@ -7,6 +7,7 @@ import type { ProgressEvent } from '../../src/domain/progress-event.ts'
 import type { LogEntry, LogListener, ProgressLog } from '../../src/ports.ts'
 import { createArrivals } from './arrivals.ts'
 import { describeForgetting } from './progress-log-forget.ts'
+import { describePages, readLog } from './progress-log-pages.ts'
 
 export interface OpenProgressLog {
   /** Empty; keeps about `maxEntries` entries of an owner. */
@@ -43,7 +44,7 @@ export function describeProgressLog(name: string, open: () => Promise<OpenProgre
     afterEach(() => opened.close())
 
     async function statuses(owner = 'acme'): Promise<string[]> {
-      const { entries } = await log.read(owner, FIRST(await log.head(owner)))
+      const { entries } = await readLog(log, owner, FIRST(await log.head(owner)))
       return entries.map(({ event }) => `${event.attempt} ${event.status} ${event.progress}`)
     }
 
@@ -147,46 +148,6 @@ export function describeProgressLog(name: string, open: () => Promise<OpenProgre
       )
     })
 
-    test('reading after a position brings exactly what came later', async () => {
-      const at = eventsOf()
-      const seed = at('uploading', 0)
-      await log.publish([{ event: seed, seed }])
-      const middle = await log.head('acme')
-      assert.deepEqual(await log.read('acme', middle), { head: middle, complete: true, entries: [] })
-      await log.publish([{ event: at('stored', 25) }])
-      const slice = await log.read('acme', middle)
-      assert.deepEqual(
-        slice.entries.map(({ seq, event }) => [seq, event.status]),
-        [[2, 'stored']],
-      )
-    })
-
-    test('a position of another epoch, or from the future, is a gap', async () => {
-      const head = await log.head('acme')
-      for (const position of [
-        { epoch: 'other', seq: 0 },
-        { epoch: head.epoch, seq: 7 },
-      ]) {
-        assert.deepEqual(await log.read('acme', position), { head, complete: false, entries: [] })
-      }
-    })
-
-    test('a position whose followers are no longer kept is a gap, a later one is not', async () => {
-      const at = eventsOf()
-      const seed = at('uploading', 0)
-      const steps = Array.from({ length: 900 }, (_, i) => ({ event: at('analysing', 65 + i / 100) }))
-      await log.publish([{ event: seed, seed }, ...steps])
-      const head = await log.head('acme')
-      assert.equal(head.seq, 901)
-      assert.equal((await log.read('acme', FIRST(head))).complete, false)
-      const slice = await log.read('acme', { ...head, seq: 800 })
-      assert.equal(slice.complete, true)
-      assert.deepEqual(
-        slice.entries.map(({ seq }) => seq),
-        Array.from({ length: 101 }, (_, i) => 801 + i),
-      )
-    })
-
     test('after a flush the log has another epoch and forgets nothing that the rows know', async () => {
       const at = eventsOf()
       const seed = at('analysing', 70)
@@ -237,6 +198,7 @@ export function describeProgressLog(name: string, open: () => Promise<OpenProgre
       last()
     })
     describeForgetting(() => log, eventsOf)
+    describePages(() => log, eventsOf)
 
     test('a log that can be reached says so', async () => {
       await log.check()

@@ -17,6 +17,8 @@ export interface FakeProgressLog extends ProgressLog {
   close(): Promise<void>
 }
 
+const PAGE_SIZE = 100
+
 /** The progress log in memory: the same guard, epochs and gapless positions. */
 export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: number } = {}): FakeProgressLog {
   const logs = new Map<string, { epoch: string; seq: number; entries: LogEntry[] }>()
@@ -89,7 +91,7 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
         const later = entries.filter((entry) => entry.seq > after.seq)
         const follows = after.seq === seq || later[0]?.seq === after.seq + 1
         const complete = after.epoch === epoch && after.seq <= seq && follows
-        return { head: headOf(owner), complete, entries: complete ? later : [] }
+        return { head: headOf(owner), complete, entries: complete ? later.slice(0, PAGE_SIZE) : [] }
       }),
     subscribe: async (owner, listener) =>
       whenUp(() => {

@@ -8,6 +8,7 @@ import { createProgressLog, type ProgressLogOptions } from '../../src/queues/pro
 import { createConnectRedis } from '../../src/queues/redis.ts'
 import { createArrivals } from '../contracts/arrivals.ts'
 import { describeProgressLog, eventsOf, FIRST, listen, progressEvent } from '../contracts/progress-log.ts'
+import { readLog } from '../contracts/progress-log-pages.ts'
 import { assertWellFormed, publishAtRandom } from '../contracts/progress-log-property.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { startTestRedis } from '../support/redis.ts'
@@ -55,7 +56,7 @@ async function publishManyAtRandom(seed: number): Promise<void> {
   await heard.until((entry) => entry.epoch === head.epoch && entry.seq === head.seq)
   assert.ok(heard.items.length > 300, `${heard.items.length} entries`)
   assertWellFormed(heard.items)
-  const { entries } = await writers[0]!.read('acme', FIRST(head))
+  const { entries } = await readLog(writers[0]!, 'acme', FIRST(head))
   assert.deepEqual(entries, heard.items.slice(-entries.length))
   leave()
   for (const writer of writers) await writer.close()
@@ -192,20 +193,5 @@ test('a log that ends while its guards live starts a new epoch and still knows i
   const after = await log.head('acme')
   assert.notEqual(after.epoch, before.epoch)
   assert.equal(after.seq, 1)
-  await log.close()
-})
-
-test('a log longer than a page is read whole', async () => {
-  const log = openLog()
-  const at = eventsOf()
-  const seed = at('uploading', 0)
-  const steps = Array.from({ length: 1500 }, (_, i) => ({ event: at('analysing', 65 + i / 100) }))
-  await log.publish([{ event: seed, seed }, ...steps])
-  const { complete, entries } = await log.read('acme', FIRST(await log.head('acme')))
-  assert.equal(complete, true)
-  assert.deepEqual(
-    entries.map(({ seq }) => seq),
-    Array.from({ length: 1501 }, (_, i) => i + 1),
-  )
   await log.close()
 })

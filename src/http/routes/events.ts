@@ -63,7 +63,6 @@ async function stream(deps: AppDependencies, reply: FastifyReply, { all, begin, 
   const output = streams.open(beginStream(reply), { owner, all, isAllowed })
   try {
     const following = await begin(output)
-    output.follow(following)
     // Whoever leaves before the first event comes back to this place.
     output.beat(following.cursor())
   } catch (error) {

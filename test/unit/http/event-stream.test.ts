@@ -105,3 +105,23 @@ test('a client that has stalled is known by since when, until it reads again', a
   stream.end()
   await reading
 })
+
+test('who has more for a client than it takes is told when it reads again, and when it has gone', async () => {
+  const { raw, stream, send, fill, readAll } = await openStalled()
+  assert.equal(stream.ready(), undefined)
+  fill()
+  send('waiting')
+  const taken = stream.ready()
+  assert.ok(taken !== undefined)
+  const reading = readAll()
+  await taken
+  assert.deepEqual([stream.ready(), stream.stalledSinceMs()], [undefined, undefined])
+  stream.end()
+  await reading
+  const { stream: left, fill: fillIt, raw: gone } = await openStalled()
+  fillIt()
+  const freed = left.ready()
+  left.cut()
+  await freed
+  assert.deepEqual([left.ready(), gone.closed, raw.writableFinished], [undefined, true, true])
+})
