@@ -28,10 +28,12 @@ interface Channel {
 }
 
 const CHANNELS_PER_COMMAND = 500
+/** How often an answer is asked for: nothing else tells a connection that died without a word from a quiet one. */
+const PULSE_MS = 5000
 
 export function createLogSubscriber({ connect, log }: { connect: ConnectRedis; log: Log }): LogSubscriber {
   const channels = new Map<string, Channel>()
-  let connection: { redis: Redis; whenReady: ReturnType<typeof createReadyGate> } | undefined
+  let connection: { redis: Redis; whenReady: ReturnType<typeof createReadyGate>; pulse: NodeJS.Timeout } | undefined
 
   function open() {
     if (connection !== undefined) return connection
@@ -40,7 +42,8 @@ export function createLogSubscriber({ connect, log }: { connect: ConnectRedis; l
       for (const listener of channels.get(name)?.listeners ?? []) call(log, () => listener.onMessage(message))
     })
     redis.on('ready', () => void resubscribe(redis, channels, log))
-    connection = { redis, whenReady: createReadyGate(redis) }
+    const pulse = setInterval(() => feelPulse(redis), PULSE_MS).unref()
+    connection = { redis, whenReady: createReadyGate(redis), pulse }
     return connection
   }
 
@@ -83,10 +86,16 @@ export function createLogSubscriber({ connect, log }: { connect: ConnectRedis; l
     },
     close() {
       channels.clear()
+      clearInterval(connection?.pulse)
       connection?.redis.disconnect()
       connection = undefined
     },
   }
+}
+
+/** The answer says nothing; without one the connection ends after `SILENCE_MS`, and `ready` comes again. */
+function feelPulse(redis: Redis): void {
+  if (redis.status === 'ready') redis.ping().catch(() => {})
 }
 
 async function resubscribe(redis: Redis, channels: ReadonlyMap<string, Channel>, log: Log): Promise<void> {

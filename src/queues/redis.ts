@@ -17,6 +17,8 @@ export type ConnectRedis = (role: RedisRole) => Redis
 export const COMMAND_TIMEOUT_MS = 1500
 /** After a command that was not answered in time, how long further ones are refused at once. */
 export const HUNG_PAUSE_MS = 3000
+/** A connection that owes an answer and says nothing for this long is dead, though nobody said so: it is made anew. */
+export const SILENCE_MS = 4000
 /** How long a command waits for a connection that is just being made. */
 export const CONNECT_WAIT_MS = 1500
 
@@ -28,6 +30,7 @@ type RoleOptions = Pick<
   | 'autoResendUnfulfilledCommands'
   | 'autoResubscribe'
   | 'commandTimeout'
+  | 'socketTimeout'
 >
 
 const FAIL_FAST = {
@@ -35,6 +38,7 @@ const FAIL_FAST = {
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
   commandTimeout: COMMAND_TIMEOUT_MS,
+  socketTimeout: SILENCE_MS,
 } satisfies RoleOptions
 const OPTIONS: Readonly<Record<RedisRole, RoleOptions>> = {
   commands: { ...FAIL_FAST, enableAutoPipelining: true },

@@ -8,11 +8,14 @@ export interface TcpProxy {
   stop(): Promise<void>
   /** The end of an outage, on the same port. */
   start(): Promise<void>
+  /** What a lost route does: nothing passes on the connections there are, and nobody is told. New ones are served. */
+  silence(): void
 }
 
 /** Stands before a server on loopback so that a test can take it away and give it back. */
 export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
+  const silencers = new Set<() => void>()
   let server: Server | undefined
   let port = 0
   const start = async (): Promise<void> => {
@@ -28,6 +31,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         socket.on('error', () => socket.destroy())
       }
       client.pipe(upstream).pipe(client)
+      silencers.add(() => {
+        client.unpipe(upstream).resume()
+        upstream.unpipe(client).resume()
+      })
     }).listen(port, '127.0.0.1')
     await once(server, 'listening')
     port = (server.address() as AddressInfo).port
@@ -40,6 +47,10 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     for (const socket of sockets) socket.destroy()
     await once(closing, 'close')
   }
+  const silence = (): void => {
+    for (const silenceOne of silencers) silenceOne()
+    silencers.clear()
+  }
   await start()
   after(stop)
   return {
@@ -48,5 +59,6 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     },
     stop,
     start,
+    silence,
   }
 }
