@@ -365,12 +365,17 @@ export type Published = 'appended' | 'known' | 'unknown'
 
 export interface LogEntry extends LogPosition {
   readonly event: Omit<ProgressEvent, 'owner'>
+  /** The mark of the entry before it, of those that are heard. */
+  readonly follows?: string
 }
 
 export interface LogSlice {
   /** The log's last position. */
   readonly head: LogPosition
-  /** False when entries after the asked position are no longer kept, or the epoch is another: there is a gap. */
+  /**
+   * False when there is a gap: entries after the asked position are no longer kept, the epoch is another, or another
+   * entry has the position since Redis lost its last writes.
+   */
   readonly complete: boolean
   /** What came next after the asked position, in order; empty when not complete. */
   readonly entries: readonly LogEntry[]

@@ -53,21 +53,31 @@ const ENDS_KEPT = 200
 type Entry = LogPosition & { readonly event: Omit<ProgressEvent, 'owner'> }
 
 export function createReader(scope: Scope, start: LogPosition | undefined): Reader {
-  const position = start && { epoch: start.epoch, seq: start.seq }
-  return { scope, position, seen: new Map(), ended: new Map(), finished: false }
+  return { scope, position: start && positionOf(start), seen: new Map(), ended: new Map(), finished: false }
 }
 
-/** Where an entry stands to a reader: `next` in line, `old` (passed already), or `ahead` (something was missed). */
-export function standingOf({ position }: Reader, entry: LogPosition): 'next' | 'old' | 'ahead' {
-  if (position?.epoch !== entry.epoch) return 'ahead'
-  if (entry.seq <= position.seq) return 'old'
-  return entry.seq === position.seq + 1 ? 'next' : 'ahead'
+/**
+ * Where an entry stands to a reader: `next` in line, `old` (passed already, unless the log gives positions out again),
+ * or `ahead` (something was missed).
+ */
+export function standingOf(
+  { position }: Reader,
+  { epoch, seq, follows }: LogPosition & { readonly follows?: string },
+): 'next' | 'old' | 'ahead' {
+  if (position?.epoch !== epoch) return 'ahead'
+  if (seq <= position.seq) return 'old'
+  const isOfOurs = follows === undefined || position.mark === undefined || follows === position.mark
+  return seq === position.seq + 1 && isOfOurs ? 'next' : 'ahead'
+}
+
+function positionOf({ epoch, seq, mark }: LogPosition): LogPosition {
+  return mark === undefined ? { epoch, seq } : { epoch, seq, mark }
 }
 
 /** Moves the reader past an entry; what to send, if the entry is a step of a job it reads that it has not seen. */
 export function passEntry(reader: Reader, entry: Entry): Told | undefined {
   const { event } = entry
-  reader.position = { epoch: entry.epoch, seq: entry.seq }
+  reader.position = positionOf(entry)
   if (reader.finished || !isWanted(reader.scope, event.jobId)) return undefined
   const seen = reader.seen.get(event.jobId)
   if (!isAhead(reader, event)) return undefined
@@ -116,8 +126,8 @@ function frameOf(entry: Entry): Frame {
   return frame
 }
 
-function idOf({ epoch, seq }: LogPosition, { jobId, attempt, status }: Step): string {
-  const cursor: Cursor = { epoch, seq }
+function idOf(position: LogPosition, { jobId, attempt, status }: Step): string {
+  const cursor: Cursor = positionOf(position)
   return formatCursor(isTerminal(status) ? { ...cursor, end: { jobId, attempt } } : cursor)
 }
 

@@ -3,32 +3,34 @@
  * They use nothing newer than Redis 6.2.
  */
 
-/** Opens the log under KEYS[1] (entries) and KEYS[2] (head: `<epoch> <last seq>`), or starts it with a new epoch. */
+/**
+ * Opens the log under KEYS[1] (entries) and KEYS[2] (head: `<epoch> <last seq> <its mark>`), or starts it with a new
+ * epoch. An entry's id in the stream is its position and its mark.
+ */
 const OPEN = `
 local function open(newEpoch, ttl)
   local head = redis.call('GET', KEYS[2])
-  if head then
-    local epoch, seq = string.match(head, '^(%w+) (%d+)$')
-    return epoch, tonumber(seq)
-  end
+  local epoch, seq, mark = string.match(head or '', '^(%w+) (%d+) (%d+)$')
+  if epoch then return epoch, tonumber(seq), mark end
   redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[2], newEpoch .. ' 0', 'EX', ttl)
-  return newEpoch, 0
+  redis.call('SET', KEYS[2], newEpoch .. ' 0 0', 'EX', ttl)
+  return newEpoch, 0, '0'
 end
 `
 
 /**
  * KEYS: entries, head, the job's guard (`<attempt> <rank> <progress> <terminal>`).
- * ARGV: epoch for a new log, channel, entries kept, TTL of the log and of the guard in seconds; the event as job id,
- * attempt, status, rank, progress, terminal (0 or 1), data; then the seed in the same fields without the job id, if any.
+ * ARGV: epoch for a new log, mark for what is appended, channel, entries kept, TTL of the log and of the guard in
+ * seconds; the event as job id, attempt, status, rank, progress, terminal (0 or 1), data; then the seed in the same
+ * fields without the job id, if any.
  * Answers 1 appended, 0 known, -1 unknown.
  *
  * A higher rank with a lower progress (a row that fails keeps its own, older figure) is appended with the progress the
  * log has reached, in the data too: the first "progress": in JSON text is a key, as quotes in strings are escaped.
  */
 export const PUBLISH_SCRIPT = `${OPEN}
-local jobId = ARGV[6]
-local epoch, seq
+local jobId = ARGV[7]
+local epoch, seq, last
 
 local function readEvent(at)
   return {
@@ -61,46 +63,47 @@ local function append(event, guard)
   end
   seq = seq + 1
   local place = string.format('%.0f', seq)
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], place .. '-0', 'jobId', jobId, 'attempt', event.attempt,
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], place .. '-' .. ARGV[2], 'jobId', jobId, 'attempt', event.attempt,
     'status', event.status, 'progress', event.shown, 'data', event.data)
-  redis.call('SET', KEYS[2], epoch .. ' ' .. place, 'EX', ARGV[4])
+  redis.call('SET', KEYS[2], epoch .. ' ' .. place .. ' ' .. ARGV[2], 'EX', ARGV[5])
   redis.call('SET', KEYS[3], event.attempt .. ' ' .. event.rank .. ' ' .. event.shown .. ' ' .. event.terminal,
-    'EX', ARGV[5])
-  redis.call('PUBLISH', ARGV[2], epoch .. ' ' .. place .. ' ' .. jobId .. ' ' .. event.attempt .. ' ' .. event.status
-    .. ' ' .. event.shown .. ' ' .. event.data)
+    'EX', ARGV[6])
+  redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. place .. ' ' .. ARGV[2] .. ' ' .. last .. ' ' .. jobId .. ' '
+    .. event.attempt .. ' ' .. event.status .. ' ' .. event.shown .. ' ' .. event.data)
+  last = ARGV[2]
   return event
 end
 
-local event, guard = readEvent(7), readGuard()
+local event, guard = readEvent(8), readGuard()
 local seeded = false
 if not guard then
-  if not ARGV[13] then return -1 end
-  epoch, seq = open(ARGV[1], ARGV[4])
-  local seed = readEvent(13)
+  if not ARGV[14] then return -1 end
+  epoch, seq, last = open(ARGV[1], ARGV[5])
+  local seed = readEvent(14)
   seeded = seed.attempt == event.attempt and seed.status == event.status and seed.progress == event.progress
   guard = append(seed, nil)
 end
 if isAhead(event, guard) then
-  if not epoch then epoch, seq = open(ARGV[1], ARGV[4]) end
+  if not epoch then epoch, seq, last = open(ARGV[1], ARGV[5]) end
   append(event, guard)
   seeded = true
 end
-if epoch then redis.call('EXPIRE', KEYS[1], ARGV[4]) end
+if epoch then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
 return seeded and 1 or 0
 `
 
 /**
  * KEYS: entries, head. ARGV: epoch for a new log, TTL in seconds, then to read: the epoch and the position after which
- * to read, and the most entries. Answers the epoch, the last position, and the entries when the epoch is the same.
+ * to read, and the most entries. Answers the epoch, the last position and its mark, and, when the epoch is the same, the
+ * entry at the position, if it is kept, and those after it.
  */
 export const READ_SCRIPT = `${OPEN}
-local epoch, seq = open(ARGV[1], ARGV[2])
+local epoch, seq, mark = open(ARGV[1], ARGV[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 local entries = {}
 if ARGV[3] == epoch and tonumber(ARGV[4]) < seq then
-  local from = string.format('%.0f-0', tonumber(ARGV[4]) + 1)
-  entries = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', ARGV[5])
+  entries = redis.call('XRANGE', KEYS[1], ARGV[4] .. '-0', '+', 'COUNT', ARGV[5] + 1)
 end
-return { epoch, string.format('%.0f', seq), entries }
+return { epoch, string.format('%.0f', seq), mark, entries }
 `

@@ -1,7 +1,9 @@
 /**
  * The progress log: one stream per owner in Redis, with gapless positions within an epoch, a guard per job, and a
- * channel that carries each new entry whole. Status and progress never go back, on any channel, because guard, append
- * and publish are one script. The log is a projection: it may be lost at any time, and is seeded again from the rows.
+ * channel that carries each new entry whole. Each entry has a random mark: a Redis that lost its last writes (a replica
+ * promoted too early, a restart) would give their positions out again unnoticed. Status and progress never go back, on
+ * any channel, because guard, append and publish are one script. The log is a projection: it may be lost at any time,
+ * and is seeded again from the rows.
  */
 import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
@@ -31,7 +33,7 @@ interface Scripts {
   publishProgress(...keysAndArgs: (string | number)[]): Promise<number>
   readProgress(...keysAndArgs: (string | number)[]): Promise<RawSlice>
 }
-type RawSlice = [epoch: string, seq: string, entries: [id: string, fields: string[]][]]
+type RawSlice = [epoch: string, seq: string, mark: string, entries: [id: string, fields: string[]][]]
 
 const PUBLISH_AT_ONCE = 500
 const PAGE_SIZE = 100
@@ -58,7 +60,7 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
     const keys = keysOf(prefix, event.owner)
     const outcome = await redis.publishProgress(
       ...[keys.entries, keys.head, keys.guard(event.jobId)],
-      ...[newEpoch(), keys.channel, maxEntries, logTtlS, guardTtlS],
+      ...[...newEpochAndMark(), keys.channel, maxEntries, logTtlS, guardTtlS],
       ...[event.jobId, ...toArgs(event), ...(seed === undefined ? [] : toArgs(seed))],
     )
     return OUTCOMES[outcome] ?? 'unknown'
@@ -67,7 +69,7 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
   async function readPage(owner: string, after: LogPosition): Promise<LogSlice> {
     const { entries, head } = keysOf(prefix, owner)
     return toSlice(
-      await redis.readProgress(entries, head, newEpoch(), logTtlS, after.epoch, after.seq, PAGE_SIZE),
+      await redis.readProgress(entries, head, newEpochAndMark()[0], logTtlS, after.epoch, after.seq, PAGE_SIZE),
       after,
     )
   }
@@ -114,21 +116,35 @@ async function allOrFirstError<T>(works: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(works)
 }
 
-function toSlice([epoch, lastSeq, raw]: RawSlice, after: LogPosition): LogSlice {
-  const head = { epoch, seq: Number(lastSeq) }
-  const entries = raw.map(([id, fields]) => toEntry(epoch, id, fields))
+/** The mark before the first entry. */
+const NO_MARK = '0'
+
+function toSlice([epoch, lastSeq, mark, raw]: RawSlice, after: LogPosition): LogSlice {
+  const head = { epoch, seq: Number(lastSeq), mark }
+  const kept = raw.map(([id, fields]) => toEntry(epoch, id, fields))
+  const passed = passedOf(head, kept, after)
+  const entries = passed === kept[0] ? kept.slice(1) : kept.slice(0, PAGE_SIZE)
+  const isSame = passed !== undefined && (after.mark === undefined || after.mark === passed.mark)
   const follows = after.seq === head.seq || entries[0]?.seq === after.seq + 1
-  const complete = after.epoch === epoch && after.seq <= head.seq && follows
+  const complete = after.epoch === epoch && after.seq <= head.seq && isSame && follows
   return { head, complete, entries: complete ? entries : [] }
+}
+
+/** What the log has at the position that a reader has passed. */
+function passedOf(head: LogPosition, kept: readonly LogEntry[], after: LogPosition): LogPosition | undefined {
+  if (after.seq === head.seq) return head
+  if (after.seq === 0) return { ...after, mark: NO_MARK }
+  return kept[0]?.seq === after.seq ? kept[0] : undefined
 }
 
 function toEntry(epoch: string, id: string, fields: readonly string[]): LogEntry {
   const [, jobId = '', , attempt, , status, , progress, , data = ''] = fields
+  const [seq, mark = NO_MARK] = id.split('-')
   const event = { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
-  return { epoch, seq: Number.parseInt(id, 10), event }
+  return { epoch, seq: Number(seq), mark, event }
 }
 
-const MESSAGE = /^(\S+) (\d+) (\S+) (\d+) (\S+) (\S+) (.*)$/s
+const MESSAGE = /^(\S+) (\d+) (\d+) (\d+) (\S+) (\d+) (\S+) (\S+) (.*)$/s
 
 /** All listeners of an owner get the same entry, read once: a follower can keep what it made of it. */
 function createMessageReader(): (message: string) => LogEntry {
@@ -140,9 +156,10 @@ function createMessageReader(): (message: string) => LogEntry {
 }
 
 function parseMessage(message: string): LogEntry {
-  const [, epoch = '', seq, jobId = '', attempt, status, progress, data = ''] = MESSAGE.exec(message) ?? []
+  const [, epoch = '', seq, mark = NO_MARK, follows = NO_MARK, jobId = '', ...rest] = MESSAGE.exec(message) ?? []
+  const [attempt, status, progress, data = ''] = rest
   const event = { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
-  return { epoch, seq: Number(seq), event }
+  return { epoch, seq: Number(seq), mark, follows, event }
 }
 
 function toArgs({ attempt, status, progress, data }: ProgressEvent): (string | number)[] {
@@ -157,7 +174,8 @@ function keysOf(prefix: string, owner: string) {
   return { entries, head, channel: `${log}:live`, guard, all }
 }
 
-/** Sent with every call and used by few: so 62 of the random bits that Node makes in store. */
-function newEpoch(): string {
-  return randomUUID().slice(19).replace('-', '')
+/** Of the random bits that Node makes in store: 62 for the epoch of a log that begins, 32 for the mark of an entry. */
+function newEpochAndMark(): [epoch: string, mark: number] {
+  const random = randomUUID()
+  return [random.slice(19).replace('-', ''), Number.parseInt(random.slice(0, 8), 16)]
 }

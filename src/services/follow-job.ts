@@ -1,5 +1,5 @@
 /** Following one job until it has ended. */
-import type { Cursor } from '../domain/cursor.ts'
+import type { Cursor, LogPosition } from '../domain/cursor.ts'
 import { AppError } from '../domain/errors.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { type Following, type FollowPorts, follow, type Sink } from './follower.ts'
@@ -15,11 +15,11 @@ export async function hasSeenTheEnd(ports: FollowPorts, job: Job, cursor: Cursor
 
 /** Whether the log tells after a position of the job's end, or cannot tell. */
 async function endsAfter({ progress }: FollowPorts, { owner, jobId }: Job, cursor: Cursor): Promise<boolean> {
-  for (let { epoch, seq } = cursor; ; ) {
-    const { head, complete, entries } = await progress.read(owner, { epoch, seq })
+  for (let position: LogPosition = cursor; ; ) {
+    const { head, complete, entries } = await progress.read(owner, position)
     if (!complete || entries.some(({ event }) => event.jobId === jobId && isTerminal(event.status))) return true
-    seq = entries.at(-1)?.seq ?? head.seq
-    if (seq >= head.seq) return false
+    position = entries.at(-1) ?? head
+    if (position.seq >= head.seq) return false
   }
 }
 

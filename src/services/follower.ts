@@ -5,7 +5,7 @@
  *   usable cursor          → what came after it
  *   cursor no longer kept  → `gap`, then as without a cursor
  *   no cursor              → a `snapshot` of each row, at the log's position from before the rows were read
- *   an entry is missing    → the log is read again from the last position delivered
+ *   an entry is missing, or its position was passed already → the log is read again from the last position delivered
  *   its one job has ended  → the end, after its last event
  *   its client is behind   → the log waits for it (replay.ts); live events go to its bounded buffer
  */
@@ -88,14 +88,15 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
     }
     heard = undefined
   }
-  /** False when an entry in between is missing. */
-  function deliver(entry: LogEntry): boolean {
-    const standing = outlet.isStopped() ? 'old' : standingOf(reader, entry)
+  function deliver(entry: LogEntry): ReturnType<typeof standingOf> {
+    const standing = standingOf(reader, entry)
     if (standing === 'next') outlet.send(passEntry(reader, entry))
-    return standing !== 'ahead'
+    return standing
   }
+  /** False when there is more to read from the log. What is old was heard before that was read. */
   function deliverHeard({ entries, isAll }: Heard): boolean {
-    return isAll && entries.every((entry) => !outlet.isBehind() && deliver(entry))
+    const isDone = (entry: LogEntry): boolean => !outlet.isBehind() && deliver(entry) !== 'ahead'
+    return isAll && entries.every((entry) => outlet.isStopped() || isDone(entry))
   }
   /** One at a time: two that read at once would each deliver what the other has. */
   function catchUpInTurn(): Promise<void> {
@@ -116,8 +117,10 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
     onStop: outlet.onStop,
     onInterrupted,
     onEntry: (entry: LogEntry) => {
+      if (outlet.isStopped()) return
       if (heard !== undefined) hear(heard, entry, outlet.isBehind())
-      else if (!deliver(entry)) onInterrupted()
+      // An old one may be of a log that lost its end: reading tells.
+      else if (deliver(entry) !== 'next') onInterrupted()
     },
     cursor: () => reader.position && formatCursor(reader.position),
     openJobs: () => (outlet.isStopped() ? [] : openJobsOf(reader)),

@@ -12,6 +12,8 @@ export interface FakeProgressLog extends ProgressLog {
   setDown(down: boolean): void
   /** What a flush of Redis does. */
   flush(): void
+  /** Remembers all, as a replica that lags; the function puts it back, as its promotion does. */
+  remember(): () => void
   /** What a reconnect of the subscriber does. */
   interrupt(): void
   close(): Promise<void>
@@ -21,28 +23,31 @@ const PAGE_SIZE = 100
 
 /** The progress log in memory: the same guard, epochs and gapless positions. */
 export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: number } = {}): FakeProgressLog {
-  const logs = new Map<string, { epoch: string; seq: number; entries: LogEntry[] }>()
-  const guards = new Map<string, ProgressEvent>()
+  let logs = new Map<string, { epoch: string; seq: number; mark: string; entries: LogEntry[] }>()
+  let guards = new Map<string, ProgressEvent>()
   const listeners = new Map<string, Set<LogListener>>()
   const appended: (LogEntry & { owner: string })[] = []
   let down = false
 
   function open(owner: string) {
-    const log = logs.get(owner) ?? { epoch: randomBytes(8).toString('hex'), seq: 0, entries: [] }
+    const log = logs.get(owner) ?? { epoch: randomBytes(8).toString('hex'), seq: 0, mark: '0', entries: [] }
     logs.set(owner, log)
     return log
   }
 
   function append(event: ProgressEvent): void {
     const log = open(event.owner)
+    const follows = log.mark
     log.seq += 1
+    log.mark = String(randomBytes(4).readUInt32BE())
     const { owner, ...rest } = event
-    const entry = { epoch: log.epoch, seq: log.seq, event: rest }
+    const entry = { epoch: log.epoch, seq: log.seq, mark: log.mark, event: rest }
     log.entries.push(entry)
     if (log.entries.length > maxEntries) log.entries.shift()
     appended.push({ ...entry, owner })
     guards.set(`${owner} ${event.jobId}`, event)
-    for (const listener of listeners.get(owner) ?? []) listener.onEntry(entry)
+    const heard = { ...entry, follows }
+    for (const listener of listeners.get(owner) ?? []) listener.onEntry(heard)
   }
 
   function publishOne(event: ProgressEvent, seed: ProgressEvent | undefined): Published {
@@ -63,8 +68,8 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
     return work()
   }
   const headOf = (owner: string): LogPosition => {
-    const { epoch, seq } = open(owner)
-    return { epoch, seq }
+    const { epoch, seq, mark } = open(owner)
+    return { epoch, seq, mark }
   }
 
   return {
@@ -80,6 +85,12 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
       guards.clear()
       appended.length = 0
     },
+    remember() {
+      const kept = structuredClone({ logs, guards })
+      return () => {
+        ;({ logs, guards } = structuredClone(kept))
+      }
+    },
     interrupt() {
       for (const set of listeners.values()) for (const listener of set) listener.onInterrupted()
     },
@@ -87,10 +98,13 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
     head: async (owner) => whenUp(() => headOf(owner)),
     read: async (owner, after) =>
       whenUp(() => {
-        const { entries, seq, epoch } = open(owner)
+        const { entries, seq, epoch, mark } = open(owner)
         const later = entries.filter((entry) => entry.seq > after.seq)
         const follows = after.seq === seq || later[0]?.seq === after.seq + 1
-        const complete = after.epoch === epoch && after.seq <= seq && follows
+        const marks = new Map([[0, '0'], [seq, mark], ...entries.map((entry) => [entry.seq, entry.mark] as const)])
+        const passed = marks.get(after.seq)
+        const isSame = passed !== undefined && passed === (after.mark ?? passed)
+        const complete = after.epoch === epoch && after.seq <= seq && isSame && follows
         return { head: headOf(owner), complete, entries: complete ? later.slice(0, PAGE_SIZE) : [] }
       }),
     subscribe: async (owner, listener) =>

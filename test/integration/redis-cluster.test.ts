@@ -9,6 +9,7 @@ import { describeProgressLog, eventsOf, listen } from '../contracts/progress-log
 import { createTestLog } from '../contracts/test-log.ts'
 import { openEvents } from '../support/events.ts'
 import { uploadTone } from '../support/outages.ts'
+import { rememberRedis } from '../support/redis.ts'
 import { NO_CLUSTER, startRedisCluster } from '../support/redis-cluster.ts'
 import { openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
 
@@ -30,7 +31,8 @@ const flush = async (): Promise<void> => {
 describe('on a Redis Cluster of three nodes', { skip: NO_CLUSTER }, () => {
   describeProgressLog('the progress log', async () => {
     const log = openLog()
-    return { log, flush, close: () => log.close() }
+    const remember = () => rememberRedis(cluster.nodes.map(({ admin }) => admin))
+    return { log, flush, remember, close: () => log.close() }
   })
 
   test('owners are spread over the nodes, and one connection hears of all of them', async () => {

@@ -1,4 +1,5 @@
 import { after } from 'node:test'
+import type { Redis } from 'ioredis'
 import { type RedisServer, startRedisServer } from '../../src/embedded/redis-server.ts'
 
 export interface TestRedis {
@@ -36,4 +37,20 @@ export async function startTestRedis(): Promise<TestRedis> {
       server = await startRedisServer({ port })
     },
   }
+}
+
+/** Remembers all that these servers hold, as replicas that lag; the function puts it back, as their promotion does. */
+export async function rememberRedis(admins: readonly Redis[]): Promise<() => Promise<void>> {
+  const held = await Promise.all(admins.map(dumpAll))
+  return async () => {
+    for (const [index, admin] of admins.entries()) {
+      await admin.flushall()
+      for (const { key, value } of held[index] ?? []) if (value !== null) await admin.restore(key, 0, value)
+    }
+  }
+}
+
+async function dumpAll(admin: Redis) {
+  const keys = await admin.keys('*')
+  return Promise.all(keys.map(async (key) => ({ key, value: await admin.dumpBuffer(key) })))
 }

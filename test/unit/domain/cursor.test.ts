@@ -9,6 +9,8 @@ test('a cursor survives being written and read', () => {
     { epoch: 'a1b2', seq: 0 },
     { epoch: 'Zz9', seq: 123_456 },
     { epoch: 'e', seq: 7, end: { jobId, attempt: 2 } },
+    { epoch: 'e', seq: 7, mark: '4294967295' },
+    { epoch: 'e', seq: 7, mark: '12', end: { jobId, attempt: 2 } },
   ]) {
     assert.deepEqual(parseCursor(formatCursor(cursor)), cursor)
   }
@@ -20,7 +22,8 @@ test('anything else is no cursor', () => {
     '',
     '1',
     'a.b',
-    'a.1.2',
+    'a.1.x',
+    'a.1.2.3',
     'a.-1',
     '.5',
     `a.1.x.${jobId}`,

@@ -64,4 +64,7 @@ test('a hole, another epoch and an old entry are told apart', () => {
   assert.equal(standingOf(reader, { epoch: 'e', seq: 4 }), 'old')
   assert.equal(standingOf(reader, { epoch: 'e', seq: 6 }), 'ahead')
   assert.equal(standingOf(reader, { epoch: 'f', seq: 5 }), 'ahead')
+  const marked = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 4, mark: '7' })
+  assert.equal(standingOf(marked, { epoch: 'e', seq: 5, follows: '7' }), 'next')
+  assert.equal(standingOf(marked, { epoch: 'e', seq: 5, follows: '8' }), 'ahead')
 })

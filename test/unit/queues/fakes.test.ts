@@ -25,7 +25,11 @@ describeMessageQueue('the fake message queue', async () => ({
 
 describeProgressLog('the fake progress log', async () => {
   const log = createFakeProgressLog({ maxEntries: 200 })
-  return { log, flush: async () => log.flush(), close: () => log.close() }
+  const remember = async () => {
+    const restore = log.remember()
+    return async () => restore()
+  }
+  return { log, flush: async () => log.flush(), remember, close: () => log.close() }
 })
 
 test('random events with flushes among them never break a promise of the fake log', async () => {

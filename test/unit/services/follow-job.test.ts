@@ -145,6 +145,26 @@ test('after a flush a reader gets one gap and the row’s snapshot where it is a
   assert.equal(sink.frames[1]?.id, undefined)
 })
 
+for (const told of [1, 2, 3, 4]) {
+  test(`a live reader whose log lost its last two entries unnoticed gets a gap and how things stand, ${told} events on`, async () => {
+    const ports = createFakePorts()
+    const { job, cursor } = await addFollowedJob(ports, 'analysing')
+    const sink = createSink()
+    await followJob(ports, job, cursor, sink)
+    await report(ports, job, 70)
+    const promote = ports.progress.remember()
+    await report(ports, job, 80)
+    await report(ports, job, 90)
+    promote()
+    for (let i = 1; i <= told; i += 1) await report(ports, job, 90 + i)
+    await setImmediate()
+    assert.deepEqual(sink.steps.slice(0, 4), [70, 80, 90].map((n) => `progress analysing ${n}`).concat('gap'))
+    assert.equal(sink.steps[4], 'snapshot analysing 65')
+    await report(ports, job, 98)
+    assert.equal(sink.steps.at(-1), 'progress analysing 98')
+  })
+}
+
 for (const [what, cursorOf] of [
   ['of another epoch', ({ seq }: Cursor) => ({ epoch: 'another', seq })],
   ['beyond the log’s end', ({ epoch, seq }: Cursor) => ({ epoch, seq: seq + 5 })],
