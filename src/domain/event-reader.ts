@@ -19,8 +19,10 @@ export interface Told {
   readonly percentageOf?: string
 }
 
-/** One job, or those of an owner: all, or these. */
-export type Scope = { readonly jobId: string } | { readonly jobIds: ReadonlySet<string> | undefined }
+/** One job, until this attempt or a later one has ended; or those of an owner: all, or these. */
+export type Scope =
+  | { readonly jobId: string; readonly attempt: number }
+  | { readonly jobIds: ReadonlySet<string> | undefined }
 
 export interface Reader {
   readonly scope: Scope
@@ -143,7 +145,7 @@ function take(reader: Reader, { jobId, attempt, status, progress }: Step): void 
   ended.set(jobId, attempt)
   const [oldest] = ended.keys()
   if (oldest !== undefined && ended.size > ENDS_KEPT) ended.delete(oldest)
-  if ('jobId' in reader.scope) reader.finished = true
+  if ('jobId' in reader.scope && attempt >= reader.scope.attempt) reader.finished = true
 }
 
 function isAhead({ seen, ended }: Reader, step: Step): boolean {

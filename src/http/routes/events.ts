@@ -3,7 +3,7 @@ import { type Cursor, parseCursor } from '../../domain/cursor.ts'
 import { AppError } from '../../domain/errors.ts'
 import { createReader, passSnapshots } from '../../domain/event-reader.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
-import { followJob, hasSeenTheEnd } from '../../services/follow-job.ts'
+import { followJob, type Resumed, resumeAt } from '../../services/follow-job.ts'
 import { followOwner } from '../../services/follow-owner.ts'
 import type { Following } from '../../services/follower.ts'
 import { identityOf, ownerOf, stillValid } from '../auth.ts'
@@ -21,9 +21,9 @@ export async function eventRoutes(app: App, deps: AppDependencies): Promise<void
     { schema: { params: jobParamsSchema, querystring: eventsQuerySchema }, ...options },
     async (request, reply) => {
       const job = await findOwnJob(deps, ownerOf(request), request.params.job_id)
-      const cursor = cursorOf(request, request.query)
-      if (await sawTheEnd(deps, job, cursor)) return reply.code(204).send()
-      const begin = (output: OpenStream) => followJob(deps.ports, job, cursor, output)
+      const resumed = await resume(deps, job, cursorOf(request, request.query))
+      if (resumed === 'past-the-end') return reply.code(204).send()
+      const begin = (output: OpenStream) => followJob(deps.ports, job, resumed.from, output)
       return stream(deps, reply, { all: false, begin, orElse: (output) => tellEnd(job, output) })
     },
   )
@@ -75,7 +75,7 @@ async function stream(deps: AppDependencies, reply: FastifyReply, { all, begin, 
 /** A row that has ended says all there is to say. */
 function tellEnd(job: Job, output: OpenStream): void {
   if (!isTerminal(job.status)) return
-  const reader = createReader({ jobId: job.jobId }, undefined)
+  const reader = createReader(job, undefined)
   for (const frame of passSnapshots(reader, [job], { epoch: '0', seq: 0 })) output.send(frame)
 }
 
@@ -98,12 +98,12 @@ function idOf({ jobId }: Job): string {
   return jobId
 }
 
-async function sawTheEnd({ ports }: AppDependencies, job: Job, cursor: Cursor | undefined): Promise<boolean> {
+async function resume({ ports }: AppDependencies, job: Job, cursor: Cursor | undefined): Promise<Resumed> {
   try {
-    return await hasSeenTheEnd(ports, job, cursor)
+    return await resumeAt(ports, job, cursor)
   } catch (error) {
     ports.log.debug({ err: error, jobId: job.jobId }, 'log not readable')
-    return false
+    return { from: cursor }
   }
 }
 

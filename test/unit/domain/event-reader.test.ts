@@ -12,7 +12,7 @@ const entry = (seq: number, status: JobStatus, progress: number, { jobId = job.j
 })
 
 test('each step is sent once and in order, with its position as id', () => {
-  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
+  const reader = createReader(job, { epoch: 'e', seq: 0 })
   const steps = [
     entry(1, 'queued', 40),
     entry(2, 'forwarded', 60),
@@ -28,21 +28,36 @@ test('each step is sent once and in order, with its position as id', () => {
 })
 
 test('other jobs move the position and send nothing', () => {
-  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
+  const reader = createReader(job, { epoch: 'e', seq: 0 })
   assert.equal(passEntry(reader, entry(1, 'queued', 40, { jobId: 'other' })), undefined)
   assert.deepEqual(reader.position, { epoch: 'e', seq: 1 })
 })
 
 test('the terminal event is named after its status, marks its id, and is the last', () => {
-  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
+  const reader = createReader(job, { epoch: 'e', seq: 0 })
   const frame = passEntry(reader, entry(1, 'completed', 100))?.frame
   assert.equal(frame?.event, 'completed')
   assert.equal(frame?.id, `e.1.1.${job.jobId}`)
   assert.equal(passEntry(reader, entry(2, 'queued', 40, { attempt: 2 })), undefined)
 })
 
+test('the end of an earlier attempt is told on the way, and only that of the current one is the last', () => {
+  const reader = createReader({ jobId: job.jobId, attempt: 2 }, { epoch: 'e', seq: 0 })
+  const steps = [
+    entry(1, 'failed', 40),
+    entry(2, 'stored', 25, { attempt: 2 }),
+    entry(3, 'completed', 100, { attempt: 2 }),
+  ]
+  const told = steps.map((step) => [passEntry(reader, step)?.frame.event, reader.finished])
+  assert.deepEqual(told, [
+    ['failed', false],
+    ['progress', false],
+    ['completed', true],
+  ])
+})
+
 test('what a snapshot told is not sent again', () => {
-  const reader = createReader({ jobId: job.jobId }, undefined)
+  const reader = createReader(job, undefined)
   const row = makeJob({ status: 'forwarded', progress: 60 })
   const [frame] = passSnapshots(reader, [row], { epoch: 'e', seq: 5 })
   assert.deepEqual([frame?.event, frame?.id], ['snapshot', 'e.5'])
@@ -51,7 +66,7 @@ test('what a snapshot told is not sent again', () => {
 })
 
 test('after a gap the percentage may be lower, the rank may not', () => {
-  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 0 })
+  const reader = createReader(job, { epoch: 'e', seq: 0 })
   passEntry(reader, entry(1, 'analysing', 90))
   assert.equal(passGap(reader, new Date(0)).data, '{"at":"1970-01-01T00:00:00.000Z"}')
   assert.equal(passEntry(reader, entry(2, 'forwarded', 60)), undefined)
@@ -59,12 +74,12 @@ test('after a gap the percentage may be lower, the rank may not', () => {
 })
 
 test('a hole, another epoch and an old entry are told apart', () => {
-  const reader = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 4 })
+  const reader = createReader(job, { epoch: 'e', seq: 4 })
   assert.equal(standingOf(reader, { epoch: 'e', seq: 5 }), 'next')
   assert.equal(standingOf(reader, { epoch: 'e', seq: 4 }), 'old')
   assert.equal(standingOf(reader, { epoch: 'e', seq: 6 }), 'ahead')
   assert.equal(standingOf(reader, { epoch: 'f', seq: 5 }), 'ahead')
-  const marked = createReader({ jobId: job.jobId }, { epoch: 'e', seq: 4, mark: '7' })
+  const marked = createReader(job, { epoch: 'e', seq: 4, mark: '7' })
   assert.equal(standingOf(marked, { epoch: 'e', seq: 5, follows: '7' }), 'next')
   assert.equal(standingOf(marked, { epoch: 'e', seq: 5, follows: '8' }), 'ahead')
 })

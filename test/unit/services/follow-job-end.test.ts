@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { parseCursor } from '../../../src/domain/cursor.ts'
 import { followJob } from '../../../src/services/follow-job.ts'
+import { publishJobs } from '../../../src/services/publish-job.ts'
+import { changeTo } from '../../contracts/job-store-suite.ts'
 import { createFakePorts } from '../../support/fake-ports.ts'
 import { addFollowedJob, createSink, during, moveTo } from './followers.ts'
 
@@ -70,4 +72,19 @@ test('a stream interrupted while the log is away ends once, so that its reader c
   ports.progress.interrupt()
   await setImmediate()
   assert.deepEqual([sink.frames, sink.ends, ports.progress.listenerCount], [[], 1, 0])
+})
+
+test('a reader from before an earlier attempt’s end gets that on the way, and goes on to the end of the current one', async () => {
+  const ports = createFakePorts()
+  const { job, cursor } = await addFollowedJob(ports, 'analysing')
+  await moveTo(ports, job, 'failed')
+  const { moved, job: again } = await ports.jobs.restart(job.jobId, 1)
+  assert.ok(moved && again)
+  await publishJobs(ports, [again])
+  const sink = createSink()
+  await followJob(ports, again, cursor, sink)
+  assert.deepEqual([sink.steps, sink.ends], [['failed failed 65', 'progress stored 25'], 0])
+  await ports.jobs.advance([{ ...changeTo(job.jobId, 'cancelled'), attempt: 2 }])
+  await publishJobs(ports, await ports.jobs.findMany([job.jobId]))
+  assert.deepEqual([sink.steps.at(-1), sink.ends], ['cancelled cancelled 25', 1])
 })

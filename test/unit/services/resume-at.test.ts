@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hasSeenTheEnd } from '../../../src/services/follow-job.ts'
+import { resumeAt } from '../../../src/services/follow-job.ts'
 import { publishJobs } from '../../../src/services/publish-job.ts'
 import { changeTo } from '../../contracts/job-store-suite.ts'
 import { addJob, createFakePorts } from '../../support/fake-ports.ts'
 import { makeJob } from '../../support/jobs.ts'
+
+const hasSeenTheEnd = async (...given: Parameters<typeof resumeAt>) => (await resumeAt(...given)) === 'past-the-end'
 
 /** A job that the log saw waiting and then ended; `before` is the cursor in between, `after` the log's end. */
 async function addEndedJob(ports = createFakePorts()) {
@@ -69,4 +71,31 @@ test('a cursor of another epoch, or none, has not seen the end', async () => {
 test('nobody has seen the end of a job that goes on', async () => {
   const { ports, waiting, after } = await addEndedJob()
   assert.equal(await hasSeenTheEnd(ports, waiting, after), false)
+})
+
+test('an end cursor forged for no attempt counts by its position, and does not wait for ever', async () => {
+  const { ports, job, before, after } = await addEndedJob()
+  const end = { jobId: job.jobId, attempt: 0 }
+  assert.deepEqual(await resumeAt(ports, job, { ...before, end }), { from: { ...before, end } })
+  assert.equal(await resumeAt(ports, job, { ...after, end }), 'past-the-end')
+})
+
+test('whoever looks at a job that the log has forgotten gets its end once more, and nobody else does', async () => {
+  const { ports, job } = await addEndedJob()
+  ports.progress.flush()
+  const other = await addJob(ports, 'queued')
+  await publishJobs(ports, [other])
+  const cursor = await ports.progress.head(job.owner)
+  assert.deepEqual(await resumeAt(ports, job, cursor), { from: undefined })
+  assert.deepEqual(await ports.progress.head(job.owner), cursor)
+})
+
+test('an end that nobody told is told to all, and read from the cursor', async () => {
+  const { ports, job } = await addEndedJob()
+  const waiting = await addJob(ports, 'queued')
+  await publishJobs(ports, [waiting])
+  const cursor = await ports.progress.head(job.owner)
+  const [advanced] = await ports.jobs.advance([changeTo(waiting.jobId, 'completed')])
+  assert.deepEqual(await resumeAt(ports, advanced?.job ?? waiting, cursor), { from: cursor })
+  assert.equal(ports.progress.entries.at(-1)?.event.status, 'completed')
 })
