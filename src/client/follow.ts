@@ -15,16 +15,15 @@ export async function* follow(
 ): AsyncGenerator<JobEvent, void, undefined> {
   const path = jobId === 'all' ? '/v1/events' : `/v1/jobs/${encodeURIComponent(jobId)}/events`
   const told = new Map<unknown, string>()
-  const state = { lastId: cursor ?? '', retryMs: FIRST_WAIT_MS, ended: false }
+  const state = { lastId: cursor ?? '', retryMs: FIRST_WAIT_MS, ended: false, isAtEnd: false }
   for (let failures = 0; ; ) {
     let cause: unknown
     try {
       for await (const event of listen(call, path, state, signal)) {
         failures = 0
         if (isNews(event, told)) yield event
-        if (jobId !== 'all' && TERMINAL.includes(event.data.status)) return
       }
-      if (state.ended) return
+      if (state.ended || (jobId !== 'all' && state.isAtEnd)) return
     } catch (error) {
       if (!passes(error)) throw error
       cause = error
@@ -40,6 +39,8 @@ interface Place {
   retryMs: number
   /** The server has nothing more to tell: 204. */
   ended: boolean
+  /** The last that was told is how an attempt ended. Another may follow; if the server ends the stream, none does. */
+  isAtEnd: boolean
 }
 
 /** One connection. Keeps the place in `state` as it goes, so that the next one begins there. */
@@ -65,7 +66,12 @@ async function* listen(
     for await (const { id, event, data, retryMs } of splitEvents(body, heard)) {
       state.lastId = id ?? state.lastId
       state.retryMs = retryMs ?? state.retryMs
-      if (data !== undefined) yield { event, id, data: JSON.parse(data) } as JobEvent
+      // Who is told when to come back is not at the end.
+      if (retryMs !== undefined) state.isAtEnd = false
+      if (data === undefined) continue
+      const told = { event, id, data: JSON.parse(data) } as JobEvent
+      state.isAtEnd = TERMINAL.includes(told.data.status)
+      yield told
     }
   } finally {
     clearTimeout(timer)

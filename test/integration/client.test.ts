@@ -67,6 +67,18 @@ test('follow comes back after 503, 429, a broken connection and an ended stream,
   assert.deepEqual([retries[0], retries[2], retries[3]], [0, 0, 1])
 })
 
+test('follow goes on over the end of an earlier attempt, and where the server says when to come back', async () => {
+  const ended = step('e.1', 'failed', 60)
+  const { url, asked } = await serve([
+    stream(`retry: 1\n\n${ended}${step('e.2', 'stored', 25)}`),
+    stream(`retry: 1\n\n${step('e.3', 'failed', 60)}retry: 1\n\n`),
+    stream(`retry: 1\n\n${step('e.4', 'completed', 100)}`),
+  ])
+  const seen = await collect(createClient({ url }).follow('j'))
+  assert.deepEqual(seen, ['failed failed', 'progress stored', 'failed failed', 'completed completed'])
+  assert.equal(asked.length, 3)
+})
+
 test('follow ends at once where there is nothing more to tell, and throws what does not pass', async () => {
   const { url } = await serve([
     (_request, response) => response.writeHead(204).end(),
