@@ -110,10 +110,11 @@ export function passGap(reader: Reader, at: Date): Frame {
   return { event: 'gap', data: JSON.stringify({ at: at.toISOString() }) }
 }
 
-/** The jobs whose end the reader waits for, as far as it has heard of them. */
-export function openJobsOf({ scope, seen, finished }: Reader): string[] {
+/** The jobs whose end the reader waits for: those it asked for by name, and those it has heard of. */
+export function openJobsOf({ scope, seen, ended, finished }: Reader): string[] {
   if ('jobId' in scope) return finished ? [] : [scope.jobId]
-  return [...seen.keys()]
+  const named = [...(scope.jobIds ?? [])].filter((jobId) => !ended.has(jobId))
+  return [...new Set([...named, ...seen.keys()])]
 }
 
 const frames = new WeakMap<Entry, Frame>()

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { AppError } from '../domain/errors.ts'
-import { refreshJobs } from '../services/refresh-jobs.ts'
+import { createRefresher } from '../services/refresh-jobs.ts'
 import { registerAuth } from './auth.ts'
 import { registerCors } from './cors.ts'
 import type { App, AppOptions } from './dependencies.ts'
@@ -72,10 +72,10 @@ export async function createApp(options: AppOptions): Promise<App> {
 
 function openStreams(app: App, { ports, streamLimits = {} }: AppOptions): StreamRegistry {
   const streams = createStreamRegistry(streamLimits)
+  const refreshFollowed = createRefresher(ports)
   let refreshing: Promise<void> | undefined
   const refresh = (): void => {
-    if (streams.size === 0) return
-    refreshing ??= refreshJobs(ports, streams.followed()).finally(() => {
+    refreshing ??= refreshFollowed(streams.followed()).finally(() => {
       refreshing = undefined
     })
   }

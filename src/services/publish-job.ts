@@ -18,6 +18,24 @@ export function publishJobs(ports: PublishPorts, jobs: readonly Job[]): Promise<
   )
 }
 
+/** Of a job that ended longer ago the log is not told anew: whoever was to know does. */
+export const TOLD_AFTER_S = 900
+
+/**
+ * Publishes rows' current states once more, for whoever may not have been told; throws `progress-unavailable`. What the
+ * log has forgotten it is told anew, unless the job ended long ago: that would be news to everybody.
+ */
+export async function publishAgain({ progress }: Pick<Ports, 'progress'>, jobs: readonly Job[]): Promise<void> {
+  const events = jobs.map((job) => toProgressEvent(job))
+  const outcomes = await progress.publish(events.map((event) => ({ event })))
+  const oldestMs = Date.now() - TOLD_AFTER_S * 1000
+  const isForgotten = (_: ProgressEvent, index: number): boolean => {
+    const endedAt = jobs[index]?.finishedAt
+    return outcomes[index] === 'unknown' && (!endedAt || +endedAt > oldestMs)
+  }
+  await progress.publish(events.filter(isForgotten).map((event) => ({ event, seed: event })))
+}
+
 /** Publishes the first event of a job just made, which the log cannot know yet. */
 export async function publishNewJob(ports: PublishPorts, job: Job): Promise<void> {
   const event = toProgressEvent(job)

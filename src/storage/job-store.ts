@@ -9,7 +9,7 @@ import { countUnfinished } from './count-unfinished.ts'
 import { createJob } from './create-job.ts'
 import type { Database } from './database.ts'
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
-import { findUnfinishedRows, listJobRows } from './list-jobs.ts'
+import { findEndedRows, findUnfinishedRows, listJobRows } from './list-jobs.ts'
 import { restartRow } from './restart-job.ts'
 import { prepareForValue } from './statement.ts'
 
@@ -20,6 +20,8 @@ export function createJobStore(db: Database): JobStore {
     list: async (owner, filter) => (await listJobRows(db, owner, filter)).map(toJob),
     countInFlight: (limit) => countInFlight(db, limit),
     findUnfinished: async (owners, mostOfEach) => (await findUnfinishedRows(db, { owners, mostOfEach })).map(toJob),
+    findEnded: async (owners, withinS, mostOfEach) =>
+      (await findEndedRows(db, { owners, withinS, mostOfEach })).map(toJob),
     countUnfinished: (owner, atMost) => countUnfinished(db, owner, atMost),
     find: async (jobId) => (await findJobs(db, [jobId]))[0],
     findMany: (jobIds) => findJobs(db, jobIds),

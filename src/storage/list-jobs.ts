@@ -33,6 +33,23 @@ export const findUnfinishedRows = prepareForOne<Wanted, JobRow>(
   ) as j`,
 )
 
+const ENDED: readonly Given<Ended>[] = [...UNFINISHED, ['within_s', 'double precision', ({ withinS }) => withinS]]
+
+/** By `jobs_ended_of_owner`, whatever the history. */
+export const findEndedRows = prepareForOne<Ended, JobRow>(
+  ENDED,
+  (source) => `
+  select ${JOB_COLUMNS.map((column) => `j.${column}`).join(', ')}
+  from ${source} cross join unnest(c.owners) as o(owner) cross join lateral (
+    select * from jobs where owner = o.owner and finished_at > now() - make_interval(secs => c.within_s)
+    order by finished_at desc limit c.most
+  ) as j`,
+)
+
+interface Ended extends Wanted {
+  readonly withinS: number
+}
+
 interface Wanted {
   readonly owners: readonly string[]
   readonly mostOfEach: number

@@ -12,6 +12,7 @@ import * as endedKeys from './migrations/0009-ended-keys.ts'
 import * as deadLetters from './migrations/0010-dead-letters.ts'
 import * as timeline from './migrations/0011-timeline.ts'
 import * as cutover from './migrations/0012-cutover.ts'
+import * as endedOfOwner from './migrations/0013-ended-of-owner.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -26,6 +27,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0010-dead-letters': deadLetters,
   '0011-timeline': timeline,
   '0012-cutover': cutover,
+  '0013-ended-of-owner': endedOfOwner,
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { createUuidV7 } from '../../src/domain/ids.ts'
 import { describeAdvance, describeRepeats } from './job-store-advance.ts'
 import { describeClaims, describeOverview } from './job-store-claims.ts'
+import { describeEnded } from './job-store-ended.ts'
 import { describeIdempotency, describeList, describeRestart } from './job-store-operations.ts'
 import { changeTo, type JobStoreSuite, newJob, type OpenJobStore } from './job-store-suite.ts'
 
@@ -35,6 +36,7 @@ export function describeJobStore(
     describeOverview(suite)
     describeIdempotency(suite)
     describeList(suite)
+    describeEnded(suite)
     describeRestart(suite)
   })
 }

@@ -47,6 +47,7 @@ const METHODS = [
   'restart',
   'list',
   'findUnfinished',
+  'findEnded',
   'countInFlight',
   'countUnfinished',
   'findResult',
@@ -104,6 +105,14 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
           owner,
           { limit: most },
         ),
+      ),
+    findEnded: async (owners, withinS, most) =>
+      [...new Set(owners)].flatMap((owner) =>
+        [...rows.values()]
+          .map(({ job }) => job)
+          .filter((job) => job.owner === owner && +(job.finishedAt ?? 0) > now() - withinS * 1000)
+          .sort((a, b) => +b.finishedAt! - +a.finishedAt!)
+          .slice(0, most),
       ),
     countUnfinished: async (owner, atMost) =>
       Math.min(atMost, unfinished().filter(({ job }) => job.owner === owner).length),

@@ -101,6 +101,7 @@ test('PGlite keeps its rows in its folder', async () => {
     '0010-dead-letters',
     '0011-timeline',
     '0012-cutover',
+    '0013-ended-of-owner',
   ])
   await createJobStore(first).create(job)
   await first.destroy()

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { sql } from 'kysely'
+import { CompiledQuery, sql } from 'kysely'
 import { createJobs } from '../../src/storage/create-job.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { createJobStore } from '../../src/storage/job-store.ts'
+import { findEndedRows } from '../../src/storage/list-jobs.ts'
 import { migrateDatabase } from '../../src/storage/migrate.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
@@ -49,4 +50,25 @@ describe('statements on the way of an upload', { skip: skipWithoutPostgres }, ()
     )
     for (const { statement, custom } of rows) assert.equal(custom, PLANNED_ANYWAY, statement)
   })
+})
+
+test('ends of lately are found by an index, however long the history', { skip: skipWithoutPostgres }, async () => {
+  const db = openDatabase({ url: (await createTestDatabase()).url, poolSize: 1 })
+  after(() => db.destroy())
+  await migrateDatabase(db)
+  const jobs = Array.from({ length: 300 }, (_, i) => newJob({ owner: `owner-${i % 3}` }))
+  await createJobs(db, jobs)
+  await createJobStore(db).advance(jobs.map(({ jobId }) => changeTo(jobId, 'completed')))
+  await sql`update jobs set finished_at = finished_at - interval '1 day' where job_id::text < ${jobs[290]!.jobId}`.execute(
+    db,
+  )
+  await sql`analyze jobs`.execute(db)
+  const explaining = {
+    executeQuery: ({ sql: text, parameters }: CompiledQuery) =>
+      db.executeQuery(CompiledQuery.raw(`explain ${text}`, [...parameters])),
+  } as unknown as typeof db
+  const rows = await findEndedRows(explaining, { owners: ['owner-0', 'owner-1'], withinS: 900, mostOfEach: 500 })
+  const plan = rows.map((row) => Object.values(row)[0]).join('\n')
+  assert.match(plan, /Index Scan (using|on) jobs_ended_of_owner.*Index Cond: .*owner = o\.owner.*finished_at > /s)
+  assert.doesNotMatch(plan, /Seq Scan/)
 })
