@@ -51,19 +51,13 @@ export async function analyseOrder(
   return outcome
 }
 
-/** Tells a job's progress (65–95) now and then, and the first word of every phase. */
+/** Tells a job's progress (65–95) now and then; of a phase that begins and ends in between nobody hears. */
 export function createTeller(
   intervalMs: number,
   tell: (progress: number, message: string) => void,
 ): (share: number, message: string) => void {
   const throttle = createThrottle(intervalMs)
-  let phase = ''
-  return (share, message) => {
-    const now = () => tell(analysisProgress(65 + 30 * share), message)
-    if (message === phase) return throttle(now)
-    phase = message
-    now()
-  }
+  return (share, message) => throttle(() => tell(analysisProgress(65 + 30 * share), message))
 }
 
 function noteReferenceFault(ports: OrderPorts, job: OrderedJob, { referenceFault }: AnalysisOutcome): void {

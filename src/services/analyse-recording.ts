@@ -24,7 +24,8 @@ type AnalysePorts = Pick<
   'jobs' | 'objects' | 'analysisQueue' | 'resultQueue' | 'progress' | 'timeline' | 'analyser' | 'metrics' | 'log'
 >
 
-const PROGRESS_INTERVAL_MS = 200
+/** With the status before them no more than five a second. */
+const PROGRESS_INTERVAL_MS = 250
 
 export interface AnalyseOptions {
   /** The row of a job under way is read at most this often; default 1 s. */
@@ -122,7 +123,7 @@ async function sendAnswer({ resultQueue, timeline }: AnalysePorts, job: Job, bod
   timeline.note({ jobId, attempt, hop: 'answer', outcome: 'sent', messageId, beganAtMs })
 }
 
-/** Publishes now and then, and the first word of every phase. */
+/** Publishes now and then. */
 function createProgress(ports: AnalysePorts, job: Job): (share: number, message: string) => void {
   return createTeller(PROGRESS_INTERVAL_MS, (progress, message) => {
     void publishEvents(ports, [toProgressEvent(job, { progress, message, at: new Date() })])

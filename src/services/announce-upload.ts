@@ -7,7 +7,8 @@ import { createThrottle } from './throttle.ts'
 
 type AnnouncePorts = Pick<Ports, 'jobs' | 'progress' | 'metrics' | 'log'>
 
-const PROGRESS_INTERVAL_MS = 200
+/** With the first event no more than five a second. */
+const PROGRESS_INTERVAL_MS = 250
 /** An upload that is over by then is told of once, with what became of it. */
 const ANNOUNCE_AFTER_MS = 100
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { createStreamRegistry } from '../../../src/http/stream-registry.ts'
+import { createStreamRegistry, HEARTBEAT_MS } from '../../../src/http/stream-registry.ts'
 
 /** A response whose client is there, and a way to make it go. */
 async function openResponse() {
@@ -99,4 +99,8 @@ test('there is room for so many streams, of one owner and in all, and again when
   await other.leave()
   registry.close()
   for (const { close } of [one, other]) close()
+})
+
+test('a heartbeat has a second to come to its client within the 15 s that are promised', () => {
+  assert.ok(HEARTBEAT_MS <= 14_000)
 })

@@ -6,7 +6,7 @@ import { formatKeptTrack } from '../../../src/analysis/kept-track.ts'
 import { computedPitchKey } from '../../../src/domain/object-keys.ts'
 import type { AnalysisReference } from '../../../src/ports.ts'
 import { analyseRecording } from '../../../src/services/analyse-recording.ts'
-import { addJob, createFakePorts, type FakePorts, publishedSteps } from '../../support/fake-ports.ts'
+import { addJob, createFakePorts, type FakePorts } from '../../support/fake-ports.ts'
 import { messageFor } from '../../support/orders.ts'
 import { toneWav } from '../../support/recordings.ts'
 
@@ -116,18 +116,4 @@ test('a reference file of another place is taken only from where the configurati
     await analyseRecording(ports, messageFor(job, { s3_pitch_url: url }), { allowedPrefixes })
     assert.equal(answerOf(ports).type, type)
   }
-})
-
-test('the first word of every phase is published, however fast they follow one another', async () => {
-  const { job, ports } = await withReference(createFakePorts())
-  ports.analyser.next(async ({ onProgress }) => {
-    for (const [i, phase] of ['Reading', 'Decoding', 'Tracking', 'Comparing'].entries()) {
-      onProgress(0.2 * (i + 1), phase)
-      onProgress(0.2 * (i + 1) + 0.1, phase)
-    }
-    return { durationS: 1, result: '{"version":1}' }
-  })
-  await analyseRecording(ports, messageFor(job))
-  const shown = publishedSteps(ports, job)
-  for (const step of ['analysing 71', 'analysing 77', 'analysing 83', 'analysing 89']) assert.ok(shown.includes(step))
 })
