@@ -25,7 +25,8 @@ function describe({ accepted, completed, failed, cancelled, owners, ...times }: 
 }
 
 function ratioLines(check: CutoverComparisonView['ratio_check'] | undefined): string[] {
-  if (check === undefined || check === null || check.share === null) return []
+  if (check === undefined || check === null) return []
+  if (check.share === null) return ['Shares   nobody was seen yet']
   const { owners, share, expected_share: expected, p_value: p, ok } = check
   const said = `${percentOf(share)} of ${owners} owners took the queue, ${percentOf(expected)} by the flag (p ${p})`
   return [ok ? `Shares   as they should be: ${said}` : `Shares   WRONG, something else than the flag decides: ${said}`]

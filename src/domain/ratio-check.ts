@@ -16,6 +16,9 @@ export interface RatioCheck {
   readonly ok: boolean
 }
 
+/** So long after a change every process goes by it: twice what the slowest way to hear of it takes. */
+export const SPREAD_S = 10
+
 const ALARM = 0.001
 /** Owners' worth of doubt that the split is the flag's: with more, small deviations are found later and large ones sooner. */
 const WEIGHT = 200

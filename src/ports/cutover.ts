@@ -145,7 +145,10 @@ export interface VersionWindow {
 export interface RouteComparison {
   /** Of jobs made in the last so many seconds. */
   figures(windowS: number): Promise<Readonly<Record<Route, RouteFigures>>>
-  /** How many distinct owners this version's percentage sent each way, of jobs made in the last so many seconds. */
+  /**
+   * How many distinct owners went each way, of jobs made in the last so many seconds and while this version was known
+   * everywhere (`SPREAD_S`); whatever decided, but the lists: what goes by something else than the flag shows here.
+   */
   ownersBySide(version: number, windowS: number): Promise<Readonly<Record<Route, number>>>
   /**
    * Of jobs that this version's percentage sent their way, and that came to an end in the window: they completed, or

@@ -6,6 +6,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { CLIENT_CODES } from '../domain/failure-side.ts'
 import type { WindowOutcomes } from '../domain/guard.ts'
+import { SPREAD_S } from '../domain/ratio-check.ts'
 import type { RouteComparison, VersionWindow } from '../ports/cutover.ts'
 import type { Database } from './database.ts'
 import { readFigures } from './route-figures.ts'
@@ -22,7 +23,10 @@ export function createRouteComparison(db: Database): RouteComparison {
           count(distinct owner) filter (where route = 'queue')::integer as queue,
           count(distinct owner) filter (where route = 'direct')::integer as direct
         from jobs j
-        where ${since(windowS)} and flag_version = ${version} and route_reason = 'percentage'`.execute(db)
+        where ${since(windowS)} and route_reason is distinct from 'allowed' and route_reason is distinct from 'denied'
+          and j.created_at >= (
+            select changed_at + ${seconds(SPREAD_S)} from cutover_versions where version = ${version}
+          )`.execute(db)
       return rows[0] ?? { queue: 0, direct: 0 }
     },
     outcomes: async (version, window) => {

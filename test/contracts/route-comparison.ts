@@ -31,6 +31,15 @@ export function describeRouteComparison(
     const add = (job: Omit<JobOfRoute, 'owner' | 'route'> & Partial<JobOfRoute>) =>
       addRoutedJob(opened, { owner: randomUUID(), route: 'queue', ...job })
 
+    /** How many owners come to each side of the split from now on. */
+    const splitOf = async (version: number, windowS: number) => {
+      const base = await comparison().ownersBySide(version, windowS)
+      return async () => {
+        const { queue, direct } = await comparison().ownersBySide(version, windowS)
+        return { queue: queue - base.queue, direct: direct - base.direct }
+      }
+    }
+
     // The first one: nothing else is in the tables yet.
     test('percentiles lie between the times that were seen, and a route without jobs has none', async () => {
       const version = await begin()
@@ -127,7 +136,6 @@ export function describeRouteComparison(
       await add({ version, fate: 'failed', agoS: 10, fields: { notBefore: new Date(Date.now() + 3_600_000) } })
       assert.equal((await comparison().outcomes(version, ALL)).queue.owners, 0)
       assert.equal((await comparison().outcomes(later, ALL)).queue.owners, 1)
-      assert.deepEqual(await comparison().ownersBySide(later, 3600), { queue: 1, direct: 0 })
     })
 
     test('windows follow one another without a gap, by when jobs ended', async () => {
@@ -152,12 +160,36 @@ export function describeRouteComparison(
 
     test('owners are counted on each side once, of jobs made lately', async () => {
       const version = await begin()
+      const [lately, longer] = [await splitOf(version, 300), await splitOf(version, 3600)]
       const owner = randomUUID()
       for (let i = 0; i < 3; i += 1) await add({ version, owner, fate: 'uploading', agoS: i })
       await add({ version, route: 'direct', fate: 'completed', agoS: 5 })
       await add({ version, route: 'direct', fate: 'completed', agoS: 500 })
-      assert.deepEqual(await comparison().ownersBySide(version, 300), { queue: 1, direct: 1 })
-      assert.deepEqual(await comparison().ownersBySide(version, 3600), { queue: 1, direct: 2 })
+      assert.deepEqual(await lately(), { queue: 1, direct: 1 })
+      assert.deepEqual(await longer(), { queue: 1, direct: 2 })
+      assert.deepEqual(await comparison().ownersBySide(version + 1000, 3600), { queue: 0, direct: 0 })
+    })
+
+    test('one process of two that goes by something else than the flag shows in the split', async () => {
+      const [stale, version] = [await begin(300), await begin(200)]
+      const added = await splitOf(version, 3600)
+      const reasons = ['forced', 'default', 'provider', 'no-direct-route', null] as const
+      for (const routeReason of reasons) {
+        await add({ version, route: 'direct', fate: 'completed', agoS: 5, fields: { routeReason, flagVersion: null } })
+        await add({ version, fate: 'completed', agoS: 5 })
+      }
+      await add({ version: stale, route: 'direct', fate: 'completed', agoS: 5 })
+      assert.deepEqual(await added(), { queue: 5, direct: 6 })
+    })
+
+    test('owners on a list, and jobs made before every process can have heard of the version, are no part of the split', async () => {
+      const version = await begin(200)
+      const added = await splitOf(version, 3600)
+      await add({ version, fate: 'completed', agoS: 5, fields: { routeReason: 'allowed' } })
+      await add({ version, route: 'direct', fate: 'completed', agoS: 5, fields: { routeReason: 'denied' } })
+      await add({ version: version - 1, fate: 'completed', agoS: 198 })
+      await add({ version, fate: 'completed', agoS: 185 })
+      assert.deepEqual(await added(), { queue: 1, direct: 0 })
     })
 
     test('the figures of a window say what was accepted, what became of it and how long it took', async () => {

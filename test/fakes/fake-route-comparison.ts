@@ -2,6 +2,7 @@ import { AppError } from '../../src/domain/errors.ts'
 import { isClientsFault } from '../../src/domain/failure-side.ts'
 import type { WindowOutcomes } from '../../src/domain/guard.ts'
 import { isTerminal, type Job, type Route } from '../../src/domain/job.ts'
+import { SPREAD_S } from '../../src/domain/ratio-check.ts'
 import type { CutoverStore, RouteComparison, RouteFigures, VersionWindow } from '../../src/ports/cutover.ts'
 import type { Letter } from '../../src/ports/dead-letters.ts'
 import type { Row } from './fake-job-rows.ts'
@@ -42,8 +43,9 @@ export function createFakeRouteComparison({
       return { queue: of('queue'), direct: of('direct') }
     },
     ownersBySide: async (version, windowS) => {
-      const dealt = madeIn(windowS).filter(({ job }) => isDealt(job, version))
-      return { queue: ownersOn(dealt, 'queue'), direct: ownersOn(dealt, 'direct') }
+      const knownMs = ((await beginOf(version)) ?? Number.POSITIVE_INFINITY) + SPREAD_S * 1000
+      const made = madeIn(windowS).filter(({ job }) => +job.createdAt >= knownMs && !isListed(job))
+      return { queue: ownersOn(made, 'queue'), direct: ownersOn(made, 'direct') }
     },
     outcomes: async (version, window) => {
       const beginMs = await beginOf(version)
@@ -66,6 +68,7 @@ export function createFakeRouteComparison({
 const isOurs = ({ code }: { code: string }) => !isClientsFault(code)
 const isDealt = ({ flagVersion, routeReason }: Job, version: number) =>
   flagVersion === version && routeReason === 'percentage'
+const isListed = ({ routeReason }: Job) => routeReason === 'allowed' || routeReason === 'denied'
 const ownersOn = (rows: readonly Row[], route: Route) =>
   new Set(rows.flatMap(({ job }) => (job.route === route ? [job.owner] : []))).size
 
