@@ -71,7 +71,7 @@ export const FAILURE_SIDES: Readonly<Record<ErrorCode, FailureSide>> = {
   'job-not-direct': 'ours',
   'cutover-conflict': 'ours',
   'direct-route-missing': 'ours',
-  'analysis-server-refused': 'ours',
+  'analysis-server-refused': 'client',
   'analysis-server-silent': 'ours',
   internal: 'ours',
 }

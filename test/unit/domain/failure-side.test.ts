@@ -15,7 +15,7 @@ const OURS = [
     'analysis-abandoned',
     'job-too-old',
   ],
-  ...['signature-invalid', 'job-not-direct', 'cutover-conflict', 'direct-route-missing', 'analysis-server-refused'],
+  ...['signature-invalid', 'job-not-direct', 'cutover-conflict', 'direct-route-missing'],
   ...['analysis-server-silent', 'internal'],
 ]
 
@@ -25,6 +25,11 @@ test('of every code it is written down whose fault it is', () => {
     Object.keys(FAILURE_SIDES).filter((code) => !CLIENT_CODES.includes(code)),
     OURS,
   )
+})
+
+test('a recording that is refused is its client’s fault on either route', () => {
+  const [direct, queue] = ['analysis-server-refused', ['recording-undecodable', 'codec-unsupported']] as const
+  assert.deepEqual([direct, ...queue].map(isClientsFault), [true, true, true])
 })
 
 test('what a recording or a request is to blame for is the client’s; a code of somebody else’s is ours', () => {
