@@ -31,6 +31,25 @@ test('an answer is kept no longer than that', async () => {
   assert.equal(asked(), 3)
 })
 
+test('an answer that is slow to come is waited for by all, and kept from when it came', async () => {
+  const { comparison } = createFakePorts()
+  const asked: PromiseWithResolvers<number>[] = []
+  const slow = { ...comparison, deadLetterOwners: () => ask().promise }
+  function ask() {
+    asked.push(Promise.withResolvers<number>())
+    return asked.at(-1)!
+  }
+  const kept = keepAnswers(slow, 0)
+  const first = kept.deadLetterOwners(60)
+  await new Promise(setImmediate)
+  const second = kept.deadLetterOwners(60)
+  assert.equal(asked.length, 1)
+  asked[0]!.resolve(3)
+  assert.deepEqual(await Promise.all([first, second]), [3, 3])
+  void kept.deadLetterOwners(60)
+  assert.equal(asked.length, 2)
+})
+
 test('an outage is not kept', async () => {
   const { comparison, asked, setDown } = counting()
   const kept = keepAnswers(comparison)
