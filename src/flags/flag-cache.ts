@@ -5,8 +5,9 @@
  *   word over Redis       → read at once, one read at a time, and once more when word comes during one
  *   every 4 s in any case → read, so that a change is known within 5 s without Redis
  *   a read that fails     → what was known stays, said once per outage
- *   an older version      → ignored: an answer that was overtaken takes nothing back (nor does a restored backup, until the
- *                           process starts again)
+ *   an older change       → ignored: an answer that was overtaken takes nothing back. Changes are told apart by their
+ *                           times, which the store keeps rising: after a restored backup versions begin lower again,
+ *                           and what an operator sets then counts
  */
 import type { CutoverFlag } from '../domain/cutover.ts'
 import type { CutoverNews, CutoverStore } from '../ports/cutover.ts'
@@ -42,7 +43,7 @@ export function createFlagCache(options: FlagCacheOptions): FlagCache {
   let timer: NodeJS.Timeout | undefined
 
   function learn(flag: CutoverFlag): void {
-    if (flag.version > (known?.version ?? 0)) known = flag
+    if (known === undefined || isNewer(flag, known)) known = flag
   }
 
   async function readOnce(): Promise<void> {
@@ -74,7 +75,7 @@ export function createFlagCache(options: FlagCacheOptions): FlagCache {
   }
 
   const unlisten = news.listen((version) => {
-    if (version === undefined || version > (known?.version ?? 0)) void read()
+    if (version === undefined || version !== known?.version) void read()
   })
   void read()
   return {
@@ -87,4 +88,10 @@ export function createFlagCache(options: FlagCacheOptions): FlagCache {
       clearTimeout(timer)
     },
   }
+}
+
+/** Two changes may be of one moment; then the version says which came later. */
+function isNewer(flag: CutoverFlag, than: CutoverFlag): boolean {
+  const laterMs = +flag.changedAt - +than.changedAt
+  return laterMs > 0 || (laterMs === 0 && flag.version > than.version)
 }

@@ -13,7 +13,7 @@ export interface Router {
    * Error when `FLAG_PROVIDER` names no module that makes providers.
    */
   ready(): Promise<void>
-  /** Takes a change that this process has made itself at once; an older version than the known one changes nothing. */
+  /** Takes a change that this process has made itself at once; an older change than the known one changes nothing. */
   learn(flag: CutoverFlag): void
 }
 

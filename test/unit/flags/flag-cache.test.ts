@@ -102,14 +102,32 @@ test('a start with the database away waits only so long, and tries again soon un
   await store.change(flagChange(), 0)
 })
 
-test('the version never goes back, whatever is read or learned late', async () => {
-  const { cache, store, news } = openCache({ pollMs: 1 })
+test('an older change never counts, whatever is read or learned late', async () => {
+  const { cache, store, news, reads } = openCache()
   await cache.loaded(10_000)
-  cache.learn(storedFlag({ version: 5, percent: 55 }))
-  cache.learn(storedFlag({ version: 4, percent: 44 }))
+  const at = (ms: number) => ({ changedAt: new Date(ms) })
+  const future = Date.now() + 3_600_000
+  cache.learn(storedFlag({ version: 5, percent: 55, ...at(future) }))
+  cache.learn(storedFlag({ version: 4, percent: 44, ...at(future) }))
+  cache.learn(storedFlag({ version: 9, percent: 99, ...at(future - 1) }))
   await store.change(flagChange({ percent: 1 }), 0)
   await news.tell(6)
+  await reads.until(2)
   assert.deepEqual([cache.known()?.version, cache.known()?.percent], [5, 55])
+  cache.learn(storedFlag({ version: 6, percent: 66, ...at(future) }))
+  assert.equal(cache.known()?.percent, 66)
+})
+
+test('after a restored backup an operator’s change counts, though its version is lower, by word and by polling', async () => {
+  for (const pollMs of [1, 3_600_000]) {
+    const { cache, store, news } = openCache({ pollMs })
+    await cache.loaded(10_000)
+    cache.learn(storedFlag({ version: 7, percent: 80 }))
+    await store.change(flagChange({ percent: 0 }), 0)
+    if (pollMs > 1) await news.tell(1)
+    while (cache.known()?.version !== 1) await new Promise(setImmediate)
+    assert.equal(cache.known()?.percent, 0)
+  }
 })
 
 test('however often word comes one read goes on at a time, and one more after the last word', async () => {
