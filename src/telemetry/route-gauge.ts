@@ -1,3 +1,4 @@
+import { ERRORS } from '../domain/errors.ts'
 import type { Route } from '../domain/job.ts'
 import { checkRatio } from '../domain/ratio-check.ts'
 import type { CutoverStore, RouteComparison, RouteFigures, StoredFlag } from '../ports/cutover.ts'
@@ -39,6 +40,9 @@ export function routeGauges(ports: Sources): GaugeSource[] {
       const { accepted, completed, cancelled } = figures
       return labelled('outcome', { accepted, completed, failed, cancelled })
     }),
+    perRoute('route_failed_jobs', 'Failed jobs made in the last 5 minutes by route and code', ({ failed }) =>
+      labelled('code', ofKnownCodes(failed)),
+    ),
     perRoute('route_result_seconds', 'Time to the result of jobs made in the last 5 minutes', ({ resultS }) =>
       labelled('quantile', resultS === null ? {} : { 0.5: resultS.p50, 0.95: resultS.p95, 0.99: resultS.p99 }),
     ),
@@ -65,6 +69,16 @@ export function routeGauges(ports: Sources): GaugeSource[] {
 const NOTHING: RouteFigures = {
   ...{ accepted: 0, completed: 0, failed: {}, cancelled: 0, owners: 0, oldestUnfinishedS: null },
   resultS: { p50: 0, p95: 0, p99: 0 },
+}
+
+/** A legacy server's own codes are one: however many it makes up, they are no more time series. */
+function ofKnownCodes(failed: RouteFigures['failed']): Record<string, number> {
+  const counts: Record<string, number> = { other: 0 }
+  for (const [code, count] of Object.entries(failed)) {
+    const label = Object.hasOwn(ERRORS, code) ? code : 'other'
+    counts[label] = (counts[label] ?? 0) + count
+  }
+  return counts
 }
 
 function labelled(label: string, values: Readonly<Record<string, number>>) {

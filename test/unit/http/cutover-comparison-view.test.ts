@@ -78,6 +78,24 @@ test('the metrics show the same', async () => {
   assert.doesNotMatch(text, /tonewire_route_result_seconds\{route="direct"/)
 })
 
+test('failures are told by code in the metrics; codes that are not ours are one', async () => {
+  const { ports } = await prepare()
+  const { queue, direct } = await ports.comparison.figures(300)
+  const failed = { 'analysis-timeout': 3, 'their-code': 2, 'another-code': 1, constructor: 1 }
+  const figures = async () => ({ queue, direct: { ...direct, failed } })
+  const metrics = createMetrics()
+  for (const source of routeGauges({ ...ports, comparison: { ...ports.comparison, figures } }))
+    metrics.addGauges(source)
+  const { text } = await metrics.render()
+  assert.deepEqual(text.match(/^tonewire_route_failed_jobs\{.*$/gm), [
+    'tonewire_route_failed_jobs{route="queue",code="other"} 0',
+    'tonewire_route_failed_jobs{route="queue",code="analysis-failed"} 1',
+    'tonewire_route_failed_jobs{route="queue",code="recording-undecodable"} 1',
+    'tonewire_route_failed_jobs{route="direct",code="other"} 4',
+    'tonewire_route_failed_jobs{route="direct",code="analysis-timeout"} 3',
+  ])
+})
+
 test('before a flag is set there is no percentage in the metrics, and nothing fails', async () => {
   const metrics = createMetrics()
   for (const source of routeGauges(createFakePorts())) metrics.addGauges(source)
