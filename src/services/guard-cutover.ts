@@ -35,9 +35,13 @@ export async function guardCutover(ports: GuardPorts, { intervalS, signal }: Gua
   const beganMs = performance.now()
   let lookS = 0
   try {
-    await watchStep(ports)
-    lookS = (performance.now() - beganMs) / 1000
-    await tellChanges(ports, signal)
+    try {
+      await watchStep(ports)
+    } finally {
+      // Of a look that failed too: one that ran into its time limit is not tried again at once.
+      lookS = (performance.now() - beganMs) / 1000
+      await tellChanges(ports, signal)
+    }
   } finally {
     await ports.sweeps.end(turn, { cursor: null, dueInS: Math.max(intervalS, PAUSE_PER_LOOK * lookS) })
   }

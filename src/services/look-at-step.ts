@@ -53,7 +53,9 @@ export async function baselineAtOnce(
 ): Promise<Baseline | null> {
   try {
     const found = await inTime(baselineFor(ports, percent), AT_ONCE_MS)
-    return found === undefined ? kept : found
+    if (found !== undefined) return found
+    ports.log.warn({ percent, waitedMs: AT_ONCE_MS }, 'cutover changed without waiting for the last window')
+    return kept
   } catch (error) {
     ports.log.warn({ percent, err: error }, 'cutover changed without a look at the last window')
     return kept

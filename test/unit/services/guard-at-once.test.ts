@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AppError } from '../../../src/domain/errors.ts'
 import { guardCutover, watchStep } from '../../../src/services/guard-cutover.ts'
 import { baselineAtOnce } from '../../../src/services/look-at-step.ts'
 import { flagChange } from '../../contracts/cutover-store.ts'
@@ -84,6 +85,30 @@ test('a guard that dies before it has told leaves that to the next', async () =>
   )
 })
 
+test('a look that fails holds up nobody who is to be told, and the pause after it is as long as it asks for', async () => {
+  const { ports, pass, end } = await prepareStep()
+  await end('direct', 100, 2)
+  await end('queue', 100, 20)
+  pass(60)
+  await watchStep(ports)
+  const dues: number[] = []
+  const recorded: typeof ports.sweeps.end = async (turn, how) => {
+    dues.push(how.dueInS)
+    await ports.sweeps.end(turn, how)
+  }
+  const fails = async () => {
+    throw new AppError('database-unavailable', 'The statement took too long')
+  }
+  const comparison = { ...ports.comparison, ageS: fails }
+  const failing = { ...ports, comparison, sweeps: { ...ports.sweeps, end: recorded } }
+  await assert.rejects(guardCutover(failing, { intervalS: 0 }), { code: 'database-unavailable' })
+  assert.deepEqual(
+    ports.guardNotifier.taken.map(({ version }) => version),
+    [2],
+  )
+  assert.ok(dues.length === 1 && dues[0]! > 0, `${dues}`)
+})
+
 test('while the database is away a pass fails, and the next one does its work', async () => {
   const { ports, pass, end, look, current } = await prepareStep()
   await end('direct', 100, 2)
@@ -102,6 +127,7 @@ test('an operator who goes back waits for no figures: a comparison that hangs or
   const kept = { queue: { owners: 9, failed: 1 }, direct: { owners: 9, failed: 1 } }
   const hanging = { ...ports.comparison, ageS: () => new Promise<never>(() => {}) }
   assert.equal(await baselineAtOnce({ ...ports, comparison: hanging }, 0, kept), kept)
+  assert.equal(ports.log.lines.at(-1)?.sentence, 'cutover changed without waiting for the last window')
   ports.comparison.setDown(true)
   assert.equal(await baselineAtOnce(ports, 0, kept), kept)
 })
