@@ -63,6 +63,8 @@ export interface Ports {
   readonly inspectHead: InspectHead
   readonly referenceChecker: ReferenceChecker
   readonly memory: Memory
+  /** Of answers of the direct route, apart: whoever sends them is not known before they are read. */
+  readonly answerMemory: Memory
   readonly metrics: Metrics
   readonly log: Log
 }

@@ -8,7 +8,7 @@ export interface CallWatcher {
 }
 
 /** In this process, and without an effect that another could see. */
-const INNER = new Set(['metrics', 'log', 'memory', 'sniff'])
+const INNER = new Set(['metrics', 'log', 'memory', 'answerMemory', 'sniff'])
 
 /**
  * The same ports, each call of which is told to the watcher as `port.method`. What a queue's consumer hands to its

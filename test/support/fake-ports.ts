@@ -90,6 +90,7 @@ export function createFakePorts({ now = Date.now }: { now?: () => number } = {})
     formatter: createFakeFormatter(),
     referenceChecker: { check: async (kind, bytes) => checkReferenceText(kind, bytes) },
     memory: createMemoryBudget(16 * 1024 ** 2),
+    answerMemory: createMemoryBudget(16 * 1024 ** 2),
     sniff: sniffAudio,
     inspectHead,
     metrics: createCountingMetrics(),

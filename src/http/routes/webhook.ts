@@ -7,6 +7,7 @@ import { JOB_STATUSES } from '../../domain/job.ts'
 import { checkSignature, readSignature, type Signature } from '../../domain/webhook-signature.ts'
 import { withWhole } from '../../services/read-whole.ts'
 import { takeWebhook } from '../../services/take-webhook.ts'
+import { createAnswerPlaces } from '../answer-places.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { detachBody } from '../detached-body.ts'
 import { jobParamsSchema, literals } from '../schemas.ts'
@@ -23,14 +24,16 @@ declare module 'fastify' {
 const MAX_BODY_BYTES = 16 * 1024 * 1024
 /** Answers that are read, or wait to be, in one process. */
 const MAX_AT_ONCE = 64
-const MAX_READ_S = 60
+const PLACES = { most: MAX_AT_ONCE, mostOfAddress: MAX_AT_ONCE / 4, bytesOfAddress: MAX_BODY_BYTES }
+/** An analysis server has the whole answer before it sends it. */
+const MAX_READ_S = 10
 const RETRY_AFTER_S = 2
 
 /** Where the analysis server of the direct route answers. */
 export async function webhookRoute(app: App, deps: AppDependencies): Promise<void> {
   const { ports, webhook } = deps
   const unsigned = parseAddressList(webhook?.allowUnsignedFrom)
-  let atOnce = 0
+  const places = createAnswerPlaces(PLACES)
   app.removeAllContentTypeParsers()
   // The route reads the body itself, whatever it says it is.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
@@ -40,18 +43,13 @@ export async function webhookRoute(app: App, deps: AppDependencies): Promise<voi
   app.addHook('onRequest', async (request, reply) => {
     try {
       request.webhookSignature = admit(request)
-      if (atOnce >= MAX_AT_ONCE) throw busy()
+      const leave = places.enter(request.ip, sizeOf(request))
+      if (leave === undefined) throw busy()
+      reply.raw.once('finish', leave).once('close', leave)
+      if (reply.raw.destroyed) leave()
     } catch (error) {
       throw refused(request, error)
     }
-    atOnce += 1
-    let isHere = true
-    const leave = (): void => {
-      if (isHere) atOnce -= 1
-      isHere = false
-    }
-    reply.raw.once('finish', leave).once('close', leave)
-    if (reply.raw.destroyed) leave()
   })
 
   const response = { 200: Type.Object({ status: literals(JOB_STATUSES) }) }
@@ -89,7 +87,7 @@ export async function webhookRoute(app: App, deps: AppDependencies): Promise<voi
   }
 }
 
-/** Calls `use` with the whole body, whose memory is the process's; a sender that stalls is not waited for. */
+/** Calls `use` with the whole body, out of the memory for answers; a sender that stalls is not waited for. */
 async function withBody<T>(
   { ports, limits }: AppDependencies,
   request: FastifyRequest,
@@ -103,17 +101,19 @@ async function withBody<T>(
   body.on('error', () => {})
   const rules = { maxBytes, tooLarge, signal, pace }
   try {
-    return await unlessAborted(signal, withWhole(ports, body, rules, use))
+    return await unlessAborted(signal, withWhole({ memory: ports.answerMemory }, body, rules, use))
   } finally {
     end()
     body.destroy()
   }
 }
 
-/** What memory is taken for. */
+/** What memory is taken for: told by the sender, so that one who sends little holds little. */
 function sizeOf({ headers }: FastifyRequest): number {
   const announced = headers['content-length']
-  if (announced === undefined) return MAX_BODY_BYTES
+  if (announced === undefined) {
+    throw new AppError('request-invalid', 'Say how long the answer is: send content-length, and no transfer-encoding.')
+  }
   if (Number(announced) > MAX_BODY_BYTES) throw tooLarge()
   return Number(announced)
 }
