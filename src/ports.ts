@@ -5,7 +5,7 @@ import type { LogPosition } from './domain/cursor.ts'
 import type { AppError, ErrorCode } from './domain/errors.ts'
 import type { Job, JobError, JobStatus, Priority, Route, RouteReason, UnfinishedStatus } from './domain/job.ts'
 import type { JobPlace } from './domain/job-cursor.ts'
-import type { ProgressEvent } from './domain/progress-event.ts'
+import type { Notification, NotificationEvent, ProgressEvent } from './domain/progress-event.ts'
 import type { ReferenceKeys, TokenReference } from './domain/reference.ts'
 import type {
   AnalysisServer,
@@ -368,7 +368,7 @@ export interface MessageQueue {
 export type Published = 'appended' | 'known' | 'unknown'
 
 export interface LogEntry extends LogPosition {
-  readonly event: Omit<ProgressEvent, 'owner'>
+  readonly event: Omit<ProgressEvent, 'owner'> | NotificationEvent
   /** The mark of the entry before it, of those that are heard. */
   readonly follows?: string
 }
@@ -401,6 +401,11 @@ export interface ProgressLog {
    * the log does not know is seeded first: the seed is appended, then the event if it is ahead of it.
    */
   publish(entries: readonly { event: ProgressEvent; seed?: ProgressEvent }[]): Promise<Published[]>
+  /**
+   * Appends a word to an owner; a repeat appends it again. Those who follow all jobs of the owner are told, also when
+   * they come back from a cursor before it.
+   */
+  notify(owner: string, notification: Notification): Promise<void>
   /** The log's last position; starts the log when there is none. */
   head(owner: string): Promise<LogPosition>
   /** What came after a position, 100 entries at most: while the last of them is before `head` there are more. */

@@ -56,14 +56,14 @@ async function countEnds(ports: Ports): Promise<Map<string, number>> {
     const { epoch } = await ports.progress.head(`owner-${n}`)
     for (let seq: number | undefined = 0; seq !== undefined; ) {
       const { entries }: LogSlice = await ports.progress.read(`owner-${n}`, { epoch, seq })
-      for (const { event } of entries.filter(isEnd)) ends.set(event.jobId, (ends.get(event.jobId) ?? 0) + 1)
+      for (const { event } of entries) if (isEnd(event)) ends.set(event.jobId, (ends.get(event.jobId) ?? 0) + 1)
       seq = entries.at(-1)?.seq
     }
   }
   return ends
 }
 
-function isEnd({ event }: LogEntry): boolean {
+function isEnd(event: LogEntry['event']): event is LogEntry['event'] & { readonly jobId: string } {
   return event.status === 'completed'
 }
 

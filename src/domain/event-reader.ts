@@ -5,7 +5,7 @@
  */
 import { type Cursor, formatCursor, type LogPosition } from './cursor.ts'
 import { isTerminal, type Job, type JobStatus, rankOf } from './job.ts'
-import { eventNameOf, type ProgressEvent, toProgressEvent } from './progress-event.ts'
+import { eventNameOf, type NotificationEvent, type ProgressEvent, toProgressEvent } from './progress-event.ts'
 
 export interface Frame {
   readonly event: string
@@ -52,7 +52,7 @@ interface Step {
 /** An owner with more jobs that ended since its log was lost is told of the oldest again. */
 const ENDS_KEPT = 200
 
-type Entry = LogPosition & { readonly event: Omit<ProgressEvent, 'owner'> }
+type Entry = LogPosition & { readonly event: Omit<ProgressEvent, 'owner'> | NotificationEvent }
 
 export function createReader(scope: Scope, start: LogPosition | undefined): Reader {
   return { scope, position: start && positionOf(start), seen: new Map(), ended: new Map(), finished: false }
@@ -76,10 +76,14 @@ function positionOf({ epoch, seq, mark }: LogPosition): LogPosition {
   return mark === undefined ? { epoch, seq } : { epoch, seq, mark }
 }
 
-/** Moves the reader past an entry; what to send, if the entry is a step of a job it reads that it has not seen. */
+/**
+ * Moves the reader past an entry; what to send, if the entry is a step of a job it reads that it has not seen, or a
+ * notification and it reads all that its owner is told.
+ */
 export function passEntry(reader: Reader, entry: Entry): Told | undefined {
   const { event } = entry
   reader.position = positionOf(entry)
+  if (event.jobId === undefined) return isOfAll(reader.scope) ? { frame: frameOf(entry) } : undefined
   if (reader.finished || !isWanted(reader.scope, event.jobId)) return undefined
   const seen = reader.seen.get(event.jobId)
   if (!isAhead(reader, event)) return undefined
@@ -124,7 +128,10 @@ function frameOf(entry: Entry): Frame {
   const known = frames.get(entry)
   if (known !== undefined) return known
   const { event } = entry
-  const frame = { event: eventNameOf(event.status), id: idOf(entry, event), data: event.data }
+  const frame =
+    event.jobId === undefined
+      ? { event: 'notification', id: formatCursor(positionOf(entry)), data: event.data }
+      : { event: eventNameOf(event.status), id: idOf(entry, event), data: event.data }
   frames.set(entry, frame)
   return frame
 }
@@ -132,6 +139,10 @@ function frameOf(entry: Entry): Frame {
 function idOf(position: LogPosition, { jobId, attempt, status }: Step): string {
   const cursor: Cursor = positionOf(position)
   return formatCursor(isTerminal(status) ? { ...cursor, end: { jobId, attempt } } : cursor)
+}
+
+function isOfAll(scope: Scope): boolean {
+  return !('jobId' in scope) && scope.jobIds === undefined
 }
 
 function isWanted(scope: Scope, jobId: string): boolean {

@@ -1,4 +1,4 @@
-/** One step of one job, as the progress log keeps it and an event stream sends it. */
+/** One step of one job, or a word to its owner, as the progress log keeps it and an event stream sends it. */
 import { isTerminal, type Job, type JobStatus } from './job.ts'
 
 export interface ProgressEvent {
@@ -9,6 +9,22 @@ export interface ProgressEvent {
   /** 0–100. */
   readonly progress: number
   /** The event's JSON as clients receive it, encoded once. */
+  readonly data: string
+}
+
+/** What an owner is told that is not a step of one job: its fields go to clients as they are, in JSON. */
+export interface Notification {
+  readonly at: Date
+  readonly [field: string]: unknown
+}
+
+/** A notification as it is logged. It is no job's: what tells a step apart is missing. */
+export interface NotificationEvent {
+  readonly jobId?: undefined
+  readonly attempt?: undefined
+  readonly status?: undefined
+  readonly progress?: undefined
+  /** Its JSON as clients receive it. */
   readonly data: string
 }
 

@@ -19,18 +19,40 @@ end
 `
 
 /**
+ * Appends an entry and publishes it. ARGV, in every script that does: epoch for a new log, mark for what is appended,
+ * channel, entries kept, TTL of the log in seconds.
+ */
+const APPEND = `${OPEN}
+local epoch, seq, last
+
+local function append(fields, text)
+  if not epoch then epoch, seq, last = open(ARGV[1], ARGV[5]) end
+  seq = seq + 1
+  local place = string.format('%.0f', seq)
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], place .. '-' .. ARGV[2], unpack(fields))
+  redis.call('SET', KEYS[2], epoch .. ' ' .. place .. ' ' .. ARGV[2], 'EX', ARGV[5])
+  redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. place .. ' ' .. ARGV[2] .. ' ' .. last .. ' ' .. text)
+  last = ARGV[2]
+end
+`
+
+/** KEYS: entries, head. ARGV as above, then the data. A job has another word for its id than `notification`. */
+export const NOTIFY_SCRIPT = `${APPEND}
+append({ 'notification', ARGV[6] }, 'notification ' .. ARGV[6])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
+`
+
+/**
  * KEYS: entries, head, the job's guard (`<attempt> <rank> <progress> <terminal>`).
- * ARGV: epoch for a new log, mark for what is appended, channel, entries kept, TTL of the log and of the guard in
- * seconds; the event as job id, attempt, status, rank, progress, terminal (0 or 1), data; then the seed in the same
- * fields without the job id, if any.
+ * ARGV as above, then the TTL of the guard in seconds; the event as job id, attempt, status, rank, progress, terminal
+ * (0 or 1), data; then the seed in the same fields without the job id, if any.
  * Answers 1 appended, 0 known, -1 unknown.
  *
  * A higher rank with a lower progress (a row that fails keeps its own, older figure) is appended with the progress the
  * log has reached, in the data too: the first "progress": in JSON text is a key, as quotes in strings are escaped.
  */
-export const PUBLISH_SCRIPT = `${OPEN}
+export const PUBLISH_SCRIPT = `${APPEND}
 local jobId = ARGV[7]
-local epoch, seq, last
 
 local function readEvent(at)
   return {
@@ -56,21 +78,16 @@ local function isAhead(event, guard)
   return event.progress > guard.progress
 end
 
-local function append(event, guard)
+local function tell(event, guard)
   if guard and guard.attempt == event.attempt and event.progress < guard.progress then
     event.progress, event.shown = guard.progress, guard.shown
     event.data = string.gsub(event.data, '"progress":%s*[%d.]+', '"progress":' .. event.shown, 1)
   end
-  seq = seq + 1
-  local place = string.format('%.0f', seq)
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], place .. '-' .. ARGV[2], 'jobId', jobId, 'attempt', event.attempt,
-    'status', event.status, 'progress', event.shown, 'data', event.data)
-  redis.call('SET', KEYS[2], epoch .. ' ' .. place .. ' ' .. ARGV[2], 'EX', ARGV[5])
+  append(
+    { 'jobId', jobId, 'attempt', event.attempt, 'status', event.status, 'progress', event.shown, 'data', event.data },
+    jobId .. ' ' .. event.attempt .. ' ' .. event.status .. ' ' .. event.shown .. ' ' .. event.data)
   redis.call('SET', KEYS[3], event.attempt .. ' ' .. event.rank .. ' ' .. event.shown .. ' ' .. event.terminal,
     'EX', ARGV[6])
-  redis.call('PUBLISH', ARGV[3], epoch .. ' ' .. place .. ' ' .. ARGV[2] .. ' ' .. last .. ' ' .. jobId .. ' '
-    .. event.attempt .. ' ' .. event.status .. ' ' .. event.shown .. ' ' .. event.data)
-  last = ARGV[2]
   return event
 end
 
@@ -78,14 +95,12 @@ local event, guard = readEvent(8), readGuard()
 local seeded = false
 if not guard then
   if not ARGV[14] then return -1 end
-  epoch, seq, last = open(ARGV[1], ARGV[5])
   local seed = readEvent(14)
   seeded = seed.attempt == event.attempt and seed.status == event.status and seed.progress == event.progress
-  guard = append(seed, nil)
+  guard = tell(seed, nil)
 end
 if isAhead(event, guard) then
-  if not epoch then epoch, seq, last = open(ARGV[1], ARGV[5]) end
-  append(event, guard)
+  tell(event, guard)
   seeded = true
 end
 if epoch then redis.call('EXPIRE', KEYS[1], ARGV[5]) end

@@ -13,7 +13,7 @@ import { isTerminal, type JobStatus, rankOf } from '../domain/job.ts'
 import type { ProgressEvent } from '../domain/progress-event.ts'
 import type { Log, LogEntry, LogSlice, ProgressLog, Published } from '../ports.ts'
 import { createLogSubscriber } from './log-subscriber.ts'
-import { PUBLISH_SCRIPT, READ_SCRIPT } from './progress-log.lua.ts'
+import { NOTIFY_SCRIPT, PUBLISH_SCRIPT, READ_SCRIPT } from './progress-log.lua.ts'
 import { type ConnectRedis, createReadyGate } from './redis.ts'
 
 export interface ProgressLogOptions {
@@ -31,6 +31,7 @@ export interface ProgressLogOptions {
 
 interface Scripts {
   publishProgress(...keysAndArgs: (string | number)[]): Promise<number>
+  notifyOwner(...keysAndArgs: (string | number)[]): Promise<null>
   readProgress(...keysAndArgs: (string | number)[]): Promise<RawSlice>
 }
 type RawSlice = [epoch: string, seq: string, mark: string, entries: [id: string, fields: string[]][]]
@@ -41,20 +42,12 @@ const OUTCOMES: Readonly<Record<number, Published>> = { 1: 'appended', 0: 'known
 
 export function createProgressLog(options: ProgressLogOptions): ProgressLog & { close(): Promise<void> } {
   const { connect, prefix, log, maxEntries = 20_000, logTtlS = 3600, guardTtlS = 86_400 } = options
-  const redis = connect('commands') as Redis & Scripts
-  redis.defineCommand('publishProgress', { numberOfKeys: 3, lua: PUBLISH_SCRIPT })
-  redis.defineCommand('readProgress', { numberOfKeys: 2, lua: READ_SCRIPT })
+  const redis = withScripts(connect('commands'))
   const whenReady = createReadyGate(redis)
   const subscriber = createLogSubscriber({ connect, log })
   const readMessage = createMessageReader()
 
-  async function tryWith<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await whenReady(work)
-    } catch (error) {
-      throw toAppError(error, 'progress-unavailable')
-    }
-  }
+  const tryWith = <T>(work: () => Promise<T>): Promise<T> => tryAs(() => whenReady(work))
 
   async function publishOne({ event, seed }: { event: ProgressEvent; seed?: ProgressEvent }): Promise<Published> {
     const keys = keysOf(prefix, event.owner)
@@ -83,6 +76,11 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
       }
       return published
     },
+    async notify(owner, notification) {
+      const { entries, head, channel } = keysOf(prefix, owner)
+      const place = [entries, head, ...newEpochAndMark(), channel, maxEntries, logTtlS]
+      await tryWith(() => redis.notifyOwner(...place, JSON.stringify(notification)))
+    },
     head: (owner) => tryWith(async () => (await readPage(owner, { epoch: '', seq: 0 })).head),
     read: (owner, after) => tryWith(() => readPage(owner, after)),
     subscribe: (owner, listener) =>
@@ -100,6 +98,13 @@ export function createProgressLog(options: ProgressLogOptions): ProgressLog & { 
       redis.disconnect()
     },
   }
+}
+
+function withScripts(redis: Redis): Redis & Scripts {
+  redis.defineCommand('publishProgress', { numberOfKeys: 3, lua: PUBLISH_SCRIPT })
+  redis.defineCommand('notifyOwner', { numberOfKeys: 2, lua: NOTIFY_SCRIPT })
+  redis.defineCommand('readProgress', { numberOfKeys: 2, lua: READ_SCRIPT })
+  return redis as Redis & Scripts
 }
 
 async function tryAs<T>(work: () => Promise<T>): Promise<T> {
@@ -138,13 +143,19 @@ function passedOf(head: LogPosition, kept: readonly LogEntry[], after: LogPositi
 }
 
 function toEntry(epoch: string, id: string, fields: readonly string[]): LogEntry {
-  const [, jobId = '', , attempt, , status, , progress, , data = ''] = fields
   const [seq, mark = NO_MARK] = id.split('-')
-  const event = { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
+  const [kind, first = '', , attempt, , status, , progress, , data = ''] = fields
+  const event = kind === NOTIFICATION ? { data: first } : toStep(first, attempt, status, progress, data)
   return { epoch, seq: Number(seq), mark, event }
 }
 
-const MESSAGE = /^(\S+) (\d+) (\d+) (\d+) (\S+) (\d+) (\S+) (\S+) (.*)$/s
+function toStep(jobId: string, attempt?: string, status?: string, progress?: string, data = '') {
+  return { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
+}
+
+const NOTIFICATION = 'notification'
+const MESSAGE = /^(\S+) (\d+) (\d+) (\d+) (\S+) (.*)$/s
+const STEP = /^(\d+) (\S+) (\S+) (.*)$/s
 
 /** All listeners of an owner get the same entry, read once: a follower can keep what it made of it. */
 function createMessageReader(): (message: string) => LogEntry {
@@ -156,9 +167,9 @@ function createMessageReader(): (message: string) => LogEntry {
 }
 
 function parseMessage(message: string): LogEntry {
-  const [, epoch = '', seq, mark = NO_MARK, follows = NO_MARK, jobId = '', ...rest] = MESSAGE.exec(message) ?? []
-  const [attempt, status, progress, data = ''] = rest
-  const event = { jobId, attempt: Number(attempt), status: status as JobStatus, progress: Number(progress), data }
+  const [, epoch = '', seq, mark = NO_MARK, follows = NO_MARK, kind = '', rest = ''] = MESSAGE.exec(message) ?? []
+  const [, attempt, status, progress, data] = STEP.exec(rest) ?? []
+  const event = kind === NOTIFICATION ? { data: rest } : toStep(kind, attempt, status, progress, data)
   return { epoch, seq: Number(seq), mark, follows, event }
 }
 

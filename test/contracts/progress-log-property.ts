@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { isTerminal, JOB_STATUSES, rankOf } from '../../src/domain/job.ts'
+import type { ProgressEvent } from '../../src/domain/progress-event.ts'
 import type { LogEntry, ProgressLog } from '../../src/ports.ts'
 import { eventsOf } from './progress-log.ts'
 
@@ -49,7 +50,7 @@ export async function publishAtRandom(
 /** Throws unless entries, in the order they were heard, keep every promise of the log. */
 export function assertWellFormed(entries: readonly LogEntry[]): void {
   const epochs = new Set<string>()
-  const reached = new Map<string, LogEntry>()
+  const reached = new Map<string, Step>()
   let last: LogEntry | undefined
   for (const entry of entries) {
     if (entry.epoch !== last?.epoch) {
@@ -60,16 +61,20 @@ export function assertWellFormed(entries: readonly LogEntry[]): void {
     } else {
       assert.equal(entry.seq, last.seq + 1, 'positions have no gaps')
     }
-    const before = reached.get(entry.event.jobId)
-    if (before !== undefined) assertAhead(entry, before)
-    const { progress } = JSON.parse(entry.event.data) as { progress: number }
-    assert.equal(progress, entry.event.progress, 'the data tell the same progress')
-    reached.set(entry.event.jobId, entry)
     last = entry
+    const { event } = entry
+    if (event.jobId === undefined) continue
+    const before = reached.get(event.jobId)
+    if (before !== undefined) assertAhead(event, before)
+    const { progress } = JSON.parse(event.data) as { progress: number }
+    assert.equal(progress, event.progress, 'the data tell the same progress')
+    reached.set(event.jobId, event)
   }
 }
 
-function assertAhead({ event }: LogEntry, { event: before }: LogEntry): void {
+type Step = Omit<ProgressEvent, 'owner'>
+
+function assertAhead(event: Step, before: Step): void {
   assert.ok(event.attempt >= before.attempt, 'attempts never go back')
   if (event.attempt > before.attempt) return
   assert.ok(!isTerminal(before.status), `nothing follows ${before.status}`)

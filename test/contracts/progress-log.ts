@@ -8,6 +8,7 @@ import type { LogEntry, LogListener, ProgressLog } from '../../src/ports.ts'
 import { createArrivals } from './arrivals.ts'
 import { describeForgetting } from './progress-log-forget.ts'
 import { describeLosses } from './progress-log-losses.ts'
+import { describeNotifying } from './progress-log-notify.ts'
 import { describePages, readLog } from './progress-log-pages.ts'
 
 export interface OpenProgressLog {
@@ -203,6 +204,7 @@ export function describeProgressLog(name: string, open: () => Promise<OpenProgre
       last()
     })
     describeForgetting(() => log, eventsOf)
+    describeNotifying(() => log, eventsOf)
     describePages(() => log, eventsOf)
     describeLosses(() => opened, eventsOf)
 

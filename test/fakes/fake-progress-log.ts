@@ -35,31 +35,34 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
     return log
   }
 
-  function append(event: ProgressEvent): void {
-    const log = open(event.owner)
+  function append(owner: string, event: LogEntry['event']): void {
+    const log = open(owner)
     const follows = log.mark
     log.seq += 1
     log.mark = String(randomBytes(4).readUInt32BE())
-    const { owner, ...rest } = event
-    const entry = { epoch: log.epoch, seq: log.seq, mark: log.mark, event: rest }
+    const entry = { epoch: log.epoch, seq: log.seq, mark: log.mark, event }
     log.entries.push(entry)
     if (log.entries.length > maxEntries) log.entries.shift()
     appended.push({ ...entry, owner })
-    guards.set(`${owner} ${event.jobId}`, event)
     const heard = { ...entry, follows }
     for (const listener of listeners.get(owner) ?? []) listener.onEntry(heard)
+  }
+
+  function tell({ owner, ...event }: ProgressEvent): void {
+    append(owner, event)
+    guards.set(`${owner} ${event.jobId}`, { owner, ...event })
   }
 
   function publishOne(event: ProgressEvent, seed: ProgressEvent | undefined): Published {
     const key = `${event.owner} ${event.jobId}`
     if (guards.get(key) === undefined) {
       if (seed === undefined) return 'unknown'
-      append(seed)
+      tell(seed)
       if (isSame(seed, event)) return 'appended'
     }
     const guard = guards.get(key)!
     if (!isAhead(event, guard)) return 'known'
-    append(event.attempt === guard.attempt ? notBelow(event, guard.progress) : event)
+    tell(event.attempt === guard.attempt ? notBelow(event, guard.progress) : event)
     return 'appended'
   }
 
@@ -95,6 +98,7 @@ export function createFakeProgressLog({ maxEntries = 20_000 }: { maxEntries?: nu
       for (const set of listeners.values()) for (const listener of set) listener.onInterrupted()
     },
     publish: async (entries) => whenUp(() => entries.map(({ event, seed }) => publishOne(event, seed))),
+    notify: async (owner, notification) => whenUp(() => append(owner, { data: JSON.stringify(notification) })),
     head: async (owner) => whenUp(() => headOf(owner)),
     read: async (owner, after) =>
       whenUp(() => {

@@ -83,7 +83,7 @@ test('a failed job is retried into its next attempt; what cannot be retried says
 })
 
 test('above the window jobs wait in Redis, where a high one overtakes; all of them end', async () => {
-  const steps = createArrivals<{ jobId: string; status: string }>()
+  const steps = createArrivals<LogEntry['event']>()
   const listener = { onEntry: ({ event }: LogEntry) => steps.add(event), onInterrupted: () => {} }
   const unsubscribe = await system.ports.progress.subscribe('acme', listener)
   const idsIn = (wanted: string) => steps.items.filter(({ status }) => status === wanted).map(({ jobId }) => jobId)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { createClient } from '../../src/client/tonewire.ts'
 import { formatCursor } from '../../src/domain/cursor.ts'
 import { eventsOf } from '../contracts/progress-log.ts'
 import { openEvents } from '../support/events.ts'
@@ -38,4 +39,21 @@ test('a client that comes back from 1,800 events ago gets each of them, on one c
   )
   assert.ok(stream.text().length > 3 * 256 * 1024)
   stream.close()
+})
+
+test('a notification reaches a stream and the typed client, which gets it again from a cursor before it', async () => {
+  const { progress } = system.ports
+  const from = formatCursor(await progress.head('acme'))
+  const stream = await openEvents(`${system.url}/v1/events`, TEST_KEY, { 'last-event-id': from })
+  const at = new Date('2026-11-21T10:00:02.000Z')
+  await progress.notify('acme', { at, report_id: 'r1' })
+  const { id, data } = await stream.waitFor(({ event }) => event === 'notification')
+  const expected = { at: at.toISOString(), report_id: 'r1' }
+  assert.deepEqual([id, data], [formatCursor(await progress.head('acme')), expected])
+  stream.close()
+  const client = createClient({ url: system.url, key: TEST_KEY })
+  for await (const told of client.follow('all', { cursor: from })) {
+    assert.deepEqual(told, { event: 'notification', id, data: expected })
+    break
+  }
 })

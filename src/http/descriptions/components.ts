@@ -37,6 +37,10 @@ const gapSchema = Type.Object(
   { at: Type.String() },
   { description: 'Something may be missing; a snapshot follows', examples: [{ at: EVENT_EXAMPLE.at }] },
 )
+const notificationSchema = Type.Object(
+  { at: Type.String() },
+  { additionalProperties: true, description: 'A word to the owner, of no job', examples: [{ at: EVENT_EXAMPLE.at }] },
+)
 
 export function problemExample(code: ErrorCode): object {
   const { status, title } = ERRORS[code]
@@ -79,6 +83,7 @@ export const COMPONENTS = {
     Problem: plain(problemSchema),
     JobEvent: plain(jobEventSchema),
     Gap: plain(gapSchema),
+    Notification: plain(notificationSchema),
     Result: plain(resultSchema),
   },
   headers: HEADERS,

@@ -15,7 +15,8 @@ const EVENTS_EXAMPLE = [
 
 const KINDS =
   'Server-sent events: `snapshot`, `progress`, `completed`, `failed`, `cancelled` with the data of `JobEvent`, and ' +
-  '`gap` with that of `Gap`. A heartbeat comes at least every 15 s. What will pass is answered 200 with `retry:` and ' +
+  '`gap` with that of `Gap`; on `/v1/events`, where no `job_id` is named, also `notification` with that of ' +
+  '`Notification`. A heartbeat comes at least every 15 s. What will pass is answered 200 with `retry:` and ' +
   'ended, because `EventSource` gives up on any other status.'
 const STREAM = {
   200: {

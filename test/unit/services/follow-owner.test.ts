@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { parseCursor } from '../../../src/domain/cursor.ts'
+import { followJob } from '../../../src/services/follow-job.ts'
 import { followOwner } from '../../../src/services/follow-owner.ts'
 import { publishJobs } from '../../../src/services/publish-job.ts'
 import { createFakePorts } from '../../support/fake-ports.ts'
@@ -118,4 +119,21 @@ test('a reader that stopped gets nothing more and leaves no listener', async () 
   await moveTo(ports, job, 'queued')
   assert.deepEqual([sink.steps, sink.ends, ports.progress.listenerCount], [['snapshot stored 25'], 0, 0])
   assert.deepEqual(following.openJobs(), [])
+})
+
+test('who follows all that an owner is told gets notifications, live and from a cursor; who follows jobs does not', async () => {
+  const ports = createFakePorts()
+  const { job, cursor } = await addFollowedJob(ports, 'queued')
+  const [all, named, one] = [createSink(), createSink(), createSink()]
+  await followOwner(ports, OWNER, undefined, cursor, all)
+  await followOwner(ports, OWNER, new Set([job.jobId]), cursor, named)
+  const following = await followJob(ports, job, cursor, one)
+  await ports.progress.notify(OWNER, { at: new Date(0), text: 'hello' })
+  const [frame] = all.frames
+  assert.deepEqual([frame?.event, frame?.data], ['notification', '{"at":"1970-01-01T00:00:00.000Z","text":"hello"}'])
+  assert.deepEqual(parseCursor(frame?.id), await ports.progress.head(OWNER))
+  const later = createSink()
+  await followOwner(ports, OWNER, undefined, cursor, later)
+  assert.deepEqual(later.frames, all.frames)
+  assert.deepEqual([named.frames, one.frames, following.cursor()], [[], [], frame?.id])
 })
