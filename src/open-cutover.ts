@@ -12,7 +12,12 @@ import { createConnectRedis } from './queues/redis.ts'
 import { createCutoverStore } from './storage/cutover-store.ts'
 import type { Database } from './storage/database.ts'
 import { keepAnswers } from './storage/kept-comparison.ts'
+import { createMemoryBudget } from './storage/memory-budget.ts'
 import { createRouteComparison } from './storage/route-comparison.ts'
+
+const ANSWER_MEMORY_BYTES = 32 * 1024 * 1024
+/** Less than an answer may take in all: a slow one gives way to one that waits. */
+const ANSWER_HOLD_MS = 2000
 
 export function openCutover(config: Config, places: Places, log: Log, lazily: Lazily, database: () => Database) {
   const connect = createConnectRedis(places.redisUrl, log)
@@ -33,5 +38,6 @@ export function openCutover(config: Config, places: Places, log: Log, lazily: La
     () => createGuardNotifier(config.guardWebhookUrl),
     (opened) => opened.close(),
   )
-  return { cutover, cutoverNews, router, comparison, guardNotifier }
+  const answerMemory = lazily(() => createMemoryBudget(ANSWER_MEMORY_BYTES, { holdMs: ANSWER_HOLD_MS }))
+  return { answerMemory, cutover, cutoverNews, router, comparison, guardNotifier }
 }

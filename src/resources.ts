@@ -46,10 +46,6 @@ import { createMetrics, type MetricsRegistry } from './telemetry/metrics.ts'
 import { routeGauges } from './telemetry/route-gauge.ts'
 import { workerName } from './worker-name.ts'
 
-const ANSWER_MEMORY_BYTES = 32 * 1024 * 1024
-/** Less than an answer may take in all: a slow one gives way to one that waits. */
-const ANSWER_HOLD_MS = 2000
-
 export interface Resources {
   readonly ports: Ports
   readonly metrics: MetricsRegistry
@@ -174,7 +170,6 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily, no
     (sender) => sender.close(),
   )
   const budget = createMemoryBudget(config.uploadMemoryBytes)
-  const answerBudget = createMemoryBudget(ANSWER_MEMORY_BYTES, { holdMs: ANSWER_HOLD_MS })
   const publicEndpoint = config.s3PublicEndpointUrl
   const objects = lazily(() => createObjectStore(s3(), config.s3Bucket, { budget, publicEndpoint }))
   const directUploads = lazily(() => createDirectUploads(s3(), config.s3Bucket, publicEndpoint))
@@ -198,7 +193,6 @@ function openStores(config: Config, places: Places, log: Log, lazily: Lazily, no
       directUploads,
       uploadFacts,
       memory: () => budget,
-      answerMemory: () => answerBudget,
     },
   }
 }

@@ -68,7 +68,8 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
     'An answer of the analysis server without a signature, with a wrong one, or one older than 5 minutes. Sign it anew.',
   'job-not-direct': 'Only jobs of the direct route are answered by webhook. Post to the results queue.',
   'cutover-conflict': 'Somebody changed the flag since you read it. Read it again, then decide.',
-  'direct-route-missing': 'Without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL` all jobs take the queue. Set both first.',
+  'direct-route-missing':
+    'Without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL` all jobs take the queue, and none of before is retried. Set both first.',
   'analysis-server-refused':
     'The analysis server of the direct route will not take this recording. Retry does not help.',
   'analysis-server-silent':

@@ -24,6 +24,8 @@ export interface DirectRules {
 }
 
 const CLAIM_LIMIT = 200
+/** Those without an address, while jobs wait. */
+const warnedOf = new WeakSet<PostPorts['analysisServer']>()
 
 /** One pass. What fails for one row is logged and left for a later pass; only the database being away throws. */
 export async function reconcileDirect(ports: PostPorts, rules: DirectRules): Promise<void> {
@@ -36,12 +38,22 @@ export async function reconcileDirect(ports: PostPorts, rules: DirectRules): Pro
     await Promise.all(silent.map((job) => attend(ports, job, rules)))
     more = silent.length === CLAIM_LIMIT
   }
-  if (!isConfigured) return
+  if (!isConfigured) return warnOnce(ports, () => claim(1, false))
   for (let limit = 1; !signal.aborted; limit = places) {
     const waiting = await claim(limit, false)
     const outcomes = await Promise.all(waiting.map((job) => attend(ports, job, rules)))
     if (waiting.length < limit || !outcomes.includes('seen-to')) return
   }
+}
+
+/** Nothing posts these rows any more, and nobody else would say so. */
+async function warnOnce({ analysisServer, log }: PostPorts, claim: () => Promise<readonly Job[]>): Promise<void> {
+  if (warnedOf.has(analysisServer)) return
+  const [waiting] = await claim()
+  if (waiting === undefined) return
+  warnedOf.add(analysisServer)
+  const { jobId } = waiting
+  log.warn({ jobId }, 'jobs wait for the direct route, and there is none: set ANALYSIS_SERVER_URL and WEBHOOK_URL')
 }
 
 /** `away` tells that nothing else can be posted either. */

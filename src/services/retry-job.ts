@@ -16,7 +16,8 @@ type RetryPorts = Pick<
  * at once one is told of the new attempt, the others that there is nothing to retry.
  *
  * @returns the row as it is once handed over; `stored` while the queue is away, and on the direct route
- * @throws AppError `job-not-retryable`, `job-purged`, `object-not-found`, `storage-unavailable`, `database-unavailable`
+ * @throws AppError `job-not-retryable`, `job-purged`, `direct-route-missing`, `object-not-found`, `storage-unavailable`,
+ *   `database-unavailable`
  */
 export async function retryJob(ports: RetryPorts, job: Job): Promise<Job> {
   await assertCanRetry(ports, job)
@@ -33,8 +34,12 @@ export async function retryJob(ports: RetryPorts, job: Job): Promise<Job> {
 }
 
 /** Throws what `retryJob` would for this row, and changes nothing. */
-export async function assertCanRetry(ports: Pick<Ports, 'objects'>, job: Job): Promise<void> {
+export async function assertCanRetry(ports: Pick<Ports, 'objects' | 'analysisServer'>, job: Job): Promise<void> {
   assertRetryable(job)
+  if (job.route === 'direct' && !ports.analysisServer.isConfigured) {
+    const detail = 'The job took the direct route, and there is none any more'
+    throw new AppError('direct-route-missing', `${detail}: set ANALYSIS_SERVER_URL and WEBHOOK_URL, or upload it again`)
+  }
   await assertKept(ports, job)
 }
 

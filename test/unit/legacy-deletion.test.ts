@@ -16,7 +16,7 @@ const MARKS = new RegExp(
     ...variables.map((name) => `\\b${name}\\b`),
     ...variables.map((name) => `\\b${camelCase(name)}\\b`),
     ...['analysisServer\\b', 'keylessOwner', 'webhooks/analysis', "route\\W{1,8}'direct'", "'queue'\\W{1,4}'direct'"],
-    ...['src/legacy', '@openfeature', '[Cc]utover', 'direct route', "route = 'queue'", 'parseOldAnswer'],
+    ...['src/legacy', '@openfeature', '[Cc]utover', 'direct[ -]route', "route = 'queue'", 'parseOldAnswer'],
   ].join('|'),
 )
 const files = ['package.json', ...globSync('{src,workers,scripts,test}/**/*.{ts,mjs}', { cwd: ROOT })].sort()

@@ -94,7 +94,10 @@ export const JOB_OPERATIONS: Readonly<Record<string, Operation>> = {
     id: 'retryJob',
     tag: 'jobs',
     summary: 'Start the next attempt of a failed job',
-    problems: ['job-not-found', 'job-not-retryable', 'object-not-found', 'job-purged', 'storage-unavailable'],
+    problems: [
+      ...(['job-not-found', 'job-not-retryable', 'object-not-found', 'job-purged'] as const),
+      ...(['direct-route-missing', 'storage-unavailable'] as const),
+    ],
   },
   'GET /v1/jobs/{job_id}/result': {
     id: 'getResult',

@@ -99,6 +99,15 @@ test('above its places nothing is tried, and the row waits for the reconciler', 
   assert.deepEqual(await hopsOf(ports, second), ['direct deferred'])
 })
 
+test('a failed job is not retried where the direct route is gone: nobody would post it', async () => {
+  const ports = createFakePorts()
+  ports.analysisServer.isConfigured = false
+  const [direct, queue] = [await addJob(ports, 'failed', DIRECT), await addJob(ports, 'failed', { route: 'queue' })]
+  await assert.rejects(retryJob(ports, direct), { code: 'direct-route-missing' })
+  assert.deepEqual(await rowOf(ports, direct), direct)
+  assert.equal((await retryJob(ports, queue)).attempt, 2)
+})
+
 test('a job that was cancelled, or has a time of its own, is not posted', async () => {
   const ports = createFakePorts()
   const cancelled = await addJob(ports, 'stored', DIRECT)

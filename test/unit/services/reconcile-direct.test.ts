@@ -81,14 +81,17 @@ test('while the server is away one row tries the way, and the others do not wait
   assert.deepEqual(statuses.toSorted(), [...Array.from({ length: 4 }, () => 'forwarded'), 'stored'])
 })
 
-test('without a direct route waiting rows are left alone, and silence still ends a job', async () => {
+test('without a direct route waiting rows are left alone, which is said once, and silence still ends a job', async () => {
   const { ports, passTime } = createClockedPorts()
   ports.analysisServer.isConfigured = false
   const [stored, forwarded] = [await addJob(ports, 'stored', DIRECT), await addJob(ports, 'forwarded', DIRECT)]
   passTime(RULES.answerS)
   await reconcileDirect(ports, RULES)
+  passTime(RULES.answerS)
+  await reconcileDirect(ports, RULES)
   assert.deepEqual([(await rowOf(ports, stored)).status, (await rowOf(ports, forwarded)).status], ['stored', 'failed'])
   assert.deepEqual(postedTo(ports), [])
+  assert.equal(ports.log.lines.filter(({ sentence }) => sentence.startsWith('jobs wait for the direct')).length, 1)
 })
 
 test('a job with a time of its own is posted when it has come', async () => {
