@@ -35,8 +35,9 @@ export async function changeCutover(
   const { version, percent, reason, by, guard } = change
   assertHundredths('percent', percent)
   if (guard !== null) assertSteps(guard.steps)
-  if (!hasDirectRoute && Math.min(percent, ...(guard?.steps ?? [])) < 100) {
-    const detail = 'Below 100 % some jobs would take the direct route, and there is none'
+  // Whatever its steps: what a guard does is to step back.
+  if (!hasDirectRoute && (percent < 100 || guard !== null)) {
+    const detail = `${guard === null ? 'Below 100 %' : 'With a guard'} some jobs would take the direct route, and there is none`
     throw new AppError('direct-route-missing', `${detail}: set ANALYSIS_SERVER_URL and WEBHOOK_URL first`)
   }
   const current = await ports.cutover.current()

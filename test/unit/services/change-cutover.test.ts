@@ -63,12 +63,14 @@ test('a change of another version than the newest is refused, tells nobody and s
   assert.deepEqual([ports.cutover.rows.length, ports.cutoverNews.told], [1, [1]])
 })
 
-test('without a direct route nobody is sent there: below 100 % is refused, a guard’s steps included', async () => {
+test('without a direct route nobody is sent there: below 100 % is refused, and any guard, which may step back', async () => {
   const ports = createFakePorts()
   const none = { ...DIRECT_ROUTE, hasDirectRoute: false }
   await assert.rejects(change(ports, { percent: 99.99 }, none), { code: 'direct-route-missing' })
-  const guard = { steps: [50, 100], holdS: 60, minOwners: 30 }
-  await assert.rejects(change(ports, { percent: 100, guard }, none), { code: 'direct-route-missing' })
+  for (const steps of [[50, 100], [100]]) {
+    const guard = { steps, holdS: 60, minOwners: 30 }
+    await assert.rejects(change(ports, { percent: 100, guard }, none), { code: 'direct-route-missing' })
+  }
   assert.equal((await change(ports, { percent: 100 }, none)).version, 1)
 })
 
