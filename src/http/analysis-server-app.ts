@@ -9,8 +9,8 @@ import type { HealthDependencies } from './routes/health.ts'
 
 export interface AnalysisServerAppOptions extends HealthDependencies {
   readonly desk: Pick<OrderDesk, 'take'>
-  /** Whether answers may be sent to this address. */
-  readonly mayCall: (callbackUrl: string) => boolean
+  /** Whether answers to this job may be sent to this address. */
+  readonly mayCall: (callbackUrl: string, jobId: string) => boolean
   readonly logger: FastifyBaseLogger
 }
 
@@ -30,8 +30,11 @@ async function orderRoute(app: App, { desk, mayCall }: AnalysisServerAppOptions)
   )
   app.post('/*', async (request, reply) => {
     const order = readOrder(request.body)
-    if (order.callback_url === null || !mayCall(order.callback_url)) {
-      throw new AppError('message-invalid', 'callback_url is not under WEBHOOK_URL: answers are sent nowhere else.')
+    if (order.callback_url === null || !mayCall(order.callback_url, order.job_id)) {
+      throw new AppError(
+        'message-invalid',
+        'callback_url is not the webhook under WEBHOOK_URL for this job_id: answers are sent nowhere else.',
+      )
     }
     if (!desk.take(order)) {
       throw new AppError('not-ready', 'As many orders are held as may be. Send it again.', {

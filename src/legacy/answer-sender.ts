@@ -45,9 +45,9 @@ export function createAnswerSender(options: AnswerSenderOptions): AnswerSender &
   }
 
   return {
-    mayCall: (url) => isUnder(url, options.webhookUrl()),
+    mayCall: (url, jobId) => isWebhook(url, options.webhookUrl()) && jobIdOf(url) === jobId,
     async send(url, body, signal): Promise<SentAnswer> {
-      if (!isUnder(url, options.webhookUrl())) return 'refused'
+      if (!isWebhook(url, options.webhookUrl())) return 'refused'
       for (let tried = 1; tried <= tries; tried += 1) {
         signal.throwIfAborted()
         const { status, retryAfterS } = await trySend(url, body, signal)
@@ -79,9 +79,15 @@ function signatureOf({ secret }: AnswerSenderOptions, body: string): Record<stri
   return secret === undefined ? {} : { 'x-signature': signBody([secret], Math.floor(Date.now() / 1000), body) }
 }
 
-/** An order may name any address: only what lies under our API is called, or this server would call for anybody. */
-function isUnder(text: string, base: string | undefined): boolean {
+/** An order may name any address: only our API's webhook is called, or this server would call for anybody. */
+function isWebhook(text: string, base: string | undefined): boolean {
   const [url, root] = [URL.parse(text), URL.parse(base ?? '')]
   if (url === null || root === null || url.username !== '' || url.password !== '') return false
-  return url.origin === root.origin && url.pathname.startsWith(root.pathname.replace(/\/*$/, '/'))
+  return url.origin === root.origin && url.pathname === root.pathname.replace(/\/*$/, '/webhooks/analysis')
+}
+
+/** Nothing but the one job it names: two would leave open which of them is answered. */
+function jobIdOf(url: string): string | undefined {
+  const [jobId, ...others] = new URL(url).searchParams.getAll('job_id')
+  return others.length === 0 ? jobId?.toLowerCase() : undefined
 }

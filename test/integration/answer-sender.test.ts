@@ -10,6 +10,7 @@ import { createTestLog } from '../contracts/test-log.ts'
 
 const never = new AbortController().signal
 const SECRET = 'a secret of sixteen'
+const webhookOf = (base: string) => `${base}/webhooks/analysis?job_id=1`
 
 async function listen(answer: (request: IncomingMessage, response: ServerResponse, body: string) => void) {
   const server = createServer((request, response) => {
@@ -36,7 +37,7 @@ test('an answer arrives signed, as the API checks it', async () => {
     response.writeHead(200).end()
     resolve([String(request.headers['x-signature']), body])
   })
-  assert.equal(await open(base).send(`${base}/webhooks/analysis?job_id=1`, '{"a":"é"}', never), 'taken')
+  assert.equal(await open(base).send(webhookOf(base), '{"a":"é"}', never), 'taken')
   const [header, body] = await promise
   checkSignature(readSignature(header, Date.now() / 1000), SECRET, Buffer.from(body))
 })
@@ -51,7 +52,7 @@ test('what may pass is tried again, signed anew; a refusal is not; and it is giv
   ] as const) {
     let count = 0
     const base = await listen((_, response) => void response.writeHead(statuses[count++] ?? 599).end())
-    assert.equal(await open(base).send(`${base}/a`, '{}', never), outcome, statuses.join())
+    assert.equal(await open(base).send(webhookOf(base), '{}', never), outcome, statuses.join())
     assert.equal(count, statuses.length, statuses.join())
   }
 })
@@ -61,12 +62,12 @@ test('an API that hangs, or is not there, is tried again and given up', async ()
   const base = await listen(() => {
     count += 1
   })
-  assert.equal(await open(base, { timeoutMs: 50 }).send(`${base}/a`, '{}', never), 'given-up')
+  assert.equal(await open(base, { timeoutMs: 50 }).send(webhookOf(base), '{}', never), 'given-up')
   assert.equal(count, 3)
-  assert.equal(await open('http://127.0.0.1:1').send('http://127.0.0.1:1/a', '{}', never), 'given-up')
+  assert.equal(await open('http://127.0.0.1:1').send(webhookOf('http://127.0.0.1:1'), '{}', never), 'given-up')
 })
 
-test('nothing but what lies under the API is called, whatever an order names', async () => {
+test('nothing but the webhook of the API is called, whatever an order names', async () => {
   const calls: string[] = []
   const base = await listen((request, response) => {
     calls.push(String(request.url))
@@ -77,19 +78,32 @@ test('nothing but what lies under the API is called, whatever an order names', a
     `${base}/other`,
     `${base}/api`,
     `${base}/api/../other`,
+    `${base}/api/v1/keys?job_id=1`,
+    `${base}/api/webhooks/analysis/more?job_id=1`,
+    webhookOf(base),
     `${base}/apix/a`,
-    base.replace('127.0.0.1', 'localhost'),
-    base.replace('http://', 'http://user:pass@'),
-    base.replace('http', 'https'),
+    webhookOf(`${base}/api`).replace('127.0.0.1', 'localhost'),
+    webhookOf(`${base}/api`).replace('http://', 'http://user:pass@'),
+    webhookOf(`${base}/api`).replace('http', 'https'),
     'file:///etc/passwd',
     'not a url',
     '',
   ]) {
-    assert.deepEqual([sender.mayCall(url), await sender.send(url, '{}', never)], [false, 'refused'], url)
+    assert.deepEqual([sender.mayCall(url, '1'), await sender.send(url, '{}', never)], [false, 'refused'], url)
   }
-  assert.equal(await sender.send(`${base}/api/a`, '{}', never), 'taken')
-  assert.equal(open(undefined).mayCall(`${base}/api/a`), false)
-  assert.deepEqual(calls, ['/api/a'])
+  const own = webhookOf(`${base}/api`)
+  for (const [url, mayCall] of [
+    [own, true],
+    [`${own}&attempt=2`, true],
+    [own.replace('=1', '=2'), false],
+    [`${own}&job_id=2`, false],
+    [own.replace('?job_id=1', ''), false],
+  ] as const) {
+    assert.equal(sender.mayCall(url, '1'), mayCall, url)
+  }
+  assert.equal(await sender.send(own, '{}', never), 'taken')
+  assert.equal(open(undefined).mayCall(own, '1'), false)
+  assert.deepEqual(calls, ['/api/webhooks/analysis?job_id=1'])
 })
 
 test('a stop breaks off a send, also between two tries', async () => {
@@ -99,5 +113,5 @@ test('a stop breaks off a send, also between two tries', async () => {
     setImmediate(() => stopping.abort(new Error('stopping')))
   })
   const sender = open(base, { backoff: { baseMs: 60_000, maxMs: 60_000 } })
-  await assert.rejects(sender.send(`${base}/a`, '{}', stopping.signal), /stopping/)
+  await assert.rejects(sender.send(webhookOf(base), '{}', stopping.signal), /stopping/)
 })
