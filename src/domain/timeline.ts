@@ -38,7 +38,7 @@ const OUTCOMES = {
     failed: 'The failure was recorded',
     repeat: 'The answer came again, and was recorded already',
     late: 'The answer came too late and changed nothing',
-    error: 'The answer could not be recorded; SQS brings it again',
+    error: 'The answer could not be recorded; it is to come again',
   },
   reconcile: {
     'added-again': 'The reconciler found it waiting and handed it over again',

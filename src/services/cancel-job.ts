@@ -5,8 +5,9 @@
  *   uploading            → the uploader finds the row cancelled: no object, 409 `job-cancelled`; what a client sent
  *                          straight to S3 is cleared away here
  *   stored, queued       → the waiting entry is taken out; one that is left, or running, is acknowledged unsent
- *   forwarded, analysing → the analyser looks before its work and at its progress marks, and stops
- *   afterwards           → a result that still comes is acknowledged and noted
+ *   forwarded, analysing → the analyser looks before its work and at its progress marks, and stops; the analysis server
+ *                          of the direct route is not told and goes on
+ *   afterwards           → a result that still comes is acknowledged, noted and dropped
  */
 import { AppError, toAppError } from '../domain/errors.ts'
 import type { Job } from '../domain/job.ts'
