@@ -72,9 +72,11 @@ export function createAnalysisServer(options: AnalysisServerOptions): AnalysisSe
     },
     places: concurrency,
     submit,
-    callbackUrlOf: (jobId) => {
+    callbackUrlOf: (jobId, attempt) => {
       const base = webhookUrl()
-      return base === undefined ? null : `${base.replace(/\/+$/, '')}/webhooks/analysis?job_id=${jobId}`
+      if (base === undefined) return null
+      const which = attempt === 1 ? '' : `&attempt=${attempt}`
+      return `${base.replace(/\/+$/, '')}/webhooks/analysis?job_id=${jobId}${which}`
     },
     begin: background.begin,
     settle: background.settle,

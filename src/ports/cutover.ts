@@ -95,8 +95,11 @@ export interface AnalysisServer {
   readonly places: number
   /** Posts an order, with one retry; its `callback_url` is where the answer goes. Throws only the signal's reason. */
   submit(order: AnalysisRequest, signal: AbortSignal): Promise<DirectAnswer>
-  /** Where the server answers for this job; null without `WEBHOOK_URL`, and while this API does not listen yet. */
-  callbackUrlOf(jobId: string): string | null
+  /**
+   * Where the server answers for this attempt: a later one is named, for servers that do not tell it by themselves. Null
+   * without `WEBHOOK_URL`, and while this API does not listen yet.
+   */
+  callbackUrlOf(jobId: string, attempt: number): string | null
   /**
    * Begins work around one call, which nobody waits for and which never rejects. False, and nothing is begun, while so
    * much is under way as there are places, and once it is to settle.
@@ -111,8 +114,8 @@ export type SentAnswer = 'taken' | 'refused' | 'given-up'
 
 /** The other side: what an analysis server sends its answers with (signed HTTP, with retries). */
 export interface AnswerSender {
-  /** False for an address that answers are not to be sent to. */
-  mayCall(callbackUrl: string): boolean
+  /** False for an address that answers to this job are not to be sent to. */
+  mayCall(callbackUrl: string, jobId: string): boolean
   /** Never rejects, but with the signal's reason. */
   send(callbackUrl: string, body: string, signal: AbortSignal): Promise<SentAnswer>
 }

@@ -65,7 +65,7 @@ export async function postOrder(ports: PostPorts, known: Job, signal: AbortSigna
 }
 
 async function submit(ports: PostPorts, job: Job, signal: AbortSignal): Promise<DirectAnswer> {
-  const callbackUrl = ports.analysisServer.callbackUrlOf(job.jobId)
+  const callbackUrl = ports.analysisServer.callbackUrlOf(job.jobId, job.attempt)
   if (callbackUrl === null) return { kind: 'unavailable', status: null, detail: 'WEBHOOK_URL is not known' }
   return ports.analysisServer.submit(toAnalysisOrder(ports, job, callbackUrl), signal)
 }

@@ -6,6 +6,8 @@ import { type Recorded, type RecordPorts, recordAnswer } from './record-result.t
 export interface Webhook {
   /** Of its address. */
   readonly jobId: string
+  /** Of its address too, which names none for a first attempt. */
+  readonly attempt?: number | undefined
   readonly body: string
   /** False for a server that cannot sign: it need not know of versions and attempts either. */
   readonly isSigned: boolean
@@ -17,13 +19,16 @@ export interface Webhook {
  * @throws AppError `message-invalid` for what is no answer to this job, `job-not-found`, `job-not-direct`,
  *   `database-unavailable`, `storage-unavailable`
  */
-export async function takeWebhook(ports: RecordPorts, { jobId, body, isSigned }: Webhook): Promise<Recorded> {
+export async function takeWebhook(ports: RecordPorts, { jobId, attempt, body, isSigned }: Webhook): Promise<Recorded> {
   const job = await ports.jobs.find(jobId)
   if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
   if (job.route !== 'direct') throw new AppError('job-not-direct', `Job ${jobId} took the queue.`)
-  const answer = isSigned ? parseAnalysisAnswer(body) : parseOldAnswer(body, { job_id: jobId, attempt: job.attempt })
+  const answer = isSigned ? parseAnalysisAnswer(body) : parseOldAnswer(body, { job_id: jobId, attempt: attempt ?? 1 })
   if (answer.job_id !== jobId) {
     throw new AppError('message-invalid', 'The job_id of the body is another than that of the address')
+  }
+  if (attempt !== undefined && answer.attempt !== attempt) {
+    throw new AppError('message-invalid', 'The attempt of the body is another than that of the address')
   }
   return recordAnswer(ports, answer)
 }

@@ -38,7 +38,8 @@ export function createFakeAnalysisServer({ places = 50 } = {}): FakeAnalysisServ
         calls -= 1
       }
     },
-    callbackUrlOf: (jobId) => `http://api.test/webhooks/analysis?job_id=${jobId}`,
+    callbackUrlOf: (jobId, attempt) =>
+      `http://api.test/webhooks/analysis?job_id=${jobId}${attempt === 1 ? '' : `&attempt=${attempt}`}`,
     begin: (work) =>
       background.begin((signal) => {
         const run: Promise<void> = work(signal).finally(() => idle.delete(run))

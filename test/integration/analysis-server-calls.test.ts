@@ -35,9 +35,10 @@ test('an order is posted as JSON in the first shape, and any 2xx accepts it', as
   assert.deepEqual(orders, [ORDER])
 })
 
-test('the answer goes to the webhook of this API, for the job by its id', () => {
+test('the answer goes to the webhook of this API, for the job by its id, and a later attempt by its number', () => {
   const { server } = open('http://127.0.0.1:1')
-  assert.equal(server.callbackUrlOf('a-job'), 'https://api.example/base/webhooks/analysis?job_id=a-job')
+  const first = 'https://api.example/base/webhooks/analysis?job_id=a-job'
+  assert.deepEqual([server.callbackUrlOf('a-job', 1), server.callbackUrlOf('a-job', 2)], [first, `${first}&attempt=2`])
 })
 
 for (const status of [400, 413, 415, 422]) {
@@ -156,6 +157,6 @@ test('token ids of digits are numbers for an old server that asks for them, whic
 
 test('without an address there is no direct route, and nothing is called', async () => {
   const { server, submit } = open(undefined, { webhookUrl: () => undefined })
-  assert.deepEqual([server.isConfigured, server.callbackUrlOf('a')], [false, null])
+  assert.deepEqual([server.isConfigured, server.callbackUrlOf('a', 1)], [false, null])
   assert.equal((await submit()).kind, 'unavailable')
 })

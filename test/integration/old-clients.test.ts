@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { answerTo, SECRET, startDirectSystem, startServer } from '../support/direct-system.ts'
 import { getJson, OTHER_KEY, openTestPlaces, TEST_KEY } from '../support/system.ts'
 
@@ -88,6 +89,21 @@ test('whatever old clients and servers still need is counted', async () => {
   for (const feature of ['upload-without-key', 'unsigned-webhook', 'integer-token-id']) {
     assert.match(text, new RegExp(`tonewire_legacy_use_total\\{feature="${feature}"\\} [1-9]`))
   }
+})
+
+test('an old server’s late answer to a first attempt leaves the second alone, whose own answer ends it', async () => {
+  const { jobId } = await system.ports.jobs.create(newJob())
+  for (const to of ['stored', 'forwarded', 'failed'] as const) await system.ports.jobs.advance([changeTo(jobId, to)])
+  await system.ports.jobs.restart(jobId, 1)
+  const [advanced] = await system.ports.jobs.advance([{ jobId, attempt: 2, to: 'forwarded' }])
+  const body = { type: 'completed', job_id: jobId, result: { score: 81 } }
+  const urlOf = (attempt: number) =>
+    system.ports.analysisServer.callbackUrlOf(jobId, attempt)?.replace(/^.*(?=\/web)/, system.url)
+  const tell = (attempt: number, fields = {}) => answerTo(urlOf(attempt), { ...body, ...fields }, { signature: false })
+  assert.deepEqual([(await tell(1)).status, await system.ports.jobs.find(jobId)], [200, advanced?.job])
+  const mixed = await tell(2, { attempt: 1 })
+  assert.deepEqual([mixed.status, mixed.body.code], [422, 'message-invalid'])
+  assert.deepEqual((await tell(2)).body, { status: 'completed' })
 })
 
 test('each of it is off by default', async () => {

@@ -28,6 +28,12 @@ const PLACES = { most: MAX_AT_ONCE, mostOfAddress: MAX_AT_ONCE / 4, bytesOfAddre
 /** An analysis server has the whole answer before it sends it. */
 const MAX_READ_S = 10
 const RETRY_AFTER_S = 2
+const querySchema = Type.Object({
+  ...jobParamsSchema.properties,
+  attempt: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, description: 'As the address in the order has it.' }),
+  ),
+})
 
 /** Where the analysis server of the direct route answers. */
 export async function webhookRoute(app: App, deps: AppDependencies): Promise<void> {
@@ -53,14 +59,15 @@ export async function webhookRoute(app: App, deps: AppDependencies): Promise<voi
   })
 
   const response = { 200: Type.Object({ status: literals(JOB_STATUSES) }) }
-  const schema = { querystring: jobParamsSchema, response }
+  const schema = { querystring: querySchema, response }
   app.post('/webhooks/analysis', { config: { public: true }, schema }, async (request) => {
     const jobId = request.query.job_id.toLowerCase()
+    const { attempt } = request.query
     const signature = request.webhookSignature
     try {
       const { job, outcome } = await withBody(deps, request, async (bytes) => {
         if (signature !== null && webhook?.secret !== undefined) checkSignature(signature, webhook.secret, bytes)
-        return takeWebhook(ports, { jobId, body: bytes.toString('utf8'), isSigned: signature !== null })
+        return takeWebhook(ports, { jobId, attempt, body: bytes.toString('utf8'), isSigned: signature !== null })
       })
       ports.metrics.count('webhooks', { outcome })
       return { status: job.status }
