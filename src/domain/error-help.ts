@@ -45,7 +45,7 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
   'rate-limited': 'More requests or bytes came than this owner may send. Come back after Retry-After.',
   'too-many-uploads': 'As many uploads run as this owner may have. Wait for one to end.',
   'too-many-streams':
-    'As many event streams are open as this owner may have on one process. Close some, or follow all jobs on one: GET /v1/events.',
+    'As many event streams are open, waiting requests included, as this owner may have on one process. Close some, or follow all jobs on one: GET /v1/events.',
   'too-many-jobs': 'As many jobs are unfinished as this owner may have. Wait for some to end.',
   'database-unavailable': 'The database is away. Come back after Retry-After.',
   'storage-unavailable': 'The object store is away. Come back after Retry-After.',

@@ -36,6 +36,8 @@ export interface OpenStream extends EventStream {
 export interface StreamRegistry {
   /** `full`: this process has no room. `too-many`: this owner has as many as it may. */
   room(owner: string): 'free' | 'full' | 'too-many'
+  /** Counts a request that waits as a stream of its owner until the returned function is called. */
+  hold(owner: string): () => void
   open(raw: ServerResponse, audience: Audience): OpenStream
   /** How many are open. */
   readonly size: number
@@ -94,6 +96,10 @@ export function createStreamRegistry(limits: StreamLimits = {}, now = () => perf
     room(owner) {
       if (entries.size >= maxStreams) return 'full'
       return (ofOwner.get(owner) ?? 0) < maxStreamsPerOwner ? 'free' : 'too-many'
+    },
+    hold(owner) {
+      count(owner, 1)
+      return () => count(owner, -1)
     },
     open(raw, audience) {
       const endsAtMs = now() + streamLifetimeS * 1000 * (0.5 + Math.random() / 2)

@@ -9,7 +9,7 @@ const lastEventId = {
 }
 const EVENTS_EXAMPLE = [
   'retry: 2000\n\n',
-  'event: progress\nid: k3x9.41\ndata: {"job_id":"019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d","token_id":"greeting-1","status":"analysing",',
+  'event: progress\nid: k3x9.41.2094812\ndata: {"job_id":"019aa7de-6f2b-7c3e-9a55-0c2f6a1b2c3d","token_id":"greeting-1","status":"analysing",',
   '"progress":80,"message":"Tracking pitch","attempt":1,"at":"2026-11-21T10:00:02.000Z"}\n\n',
 ].join('')
 

@@ -48,7 +48,8 @@ async function stream(deps: AppDependencies, reply: FastifyReply, { all, begin, 
   const identity = identityOf(reply.request)
   const { owner } = identity
   const room = streams.room(owner)
-  if (room === 'too-many') throw new AppError('too-many-streams', `${owner} has as many event streams as it may`)
+  if (room === 'too-many')
+    throw new AppError('too-many-streams', `${owner} has as many event streams and waiting requests as it may`)
   if (deps.isStopping()) return sendRetryLater(reply)
   if (room === 'full') return sendRetryLater(reply, BUSY_RETRY_MS)
   const isAllowed = async (): Promise<boolean> => {

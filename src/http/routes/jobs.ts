@@ -50,6 +50,11 @@ interface Waiting {
 }
 
 async function waitForChange(deps: AppDependencies, { raw }: FastifyReply, job: Job, { waitS, after }: Waiting) {
+  const { owner } = job
+  if (deps.streams.room(owner) === 'too-many') {
+    throw new AppError('too-many-streams', `${owner} has as many event streams and waiting requests as it may`)
+  }
+  const release = deps.streams.hold(owner)
   const gone = new AbortController()
   const leave = (): void => gone.abort()
   raw.once('close', leave)
@@ -58,6 +63,7 @@ async function waitForChange(deps: AppDependencies, { raw }: FastifyReply, job: 
     return await awaitChange(deps.ports, job, parseCursor(after), signal)
   } finally {
     raw.off('close', leave)
+    release()
   }
 }
 

@@ -104,3 +104,12 @@ test('there is room for so many streams, of one owner and in all, and again when
 test('a heartbeat has a second to come to its client within the 15 s that are promised', () => {
   assert.ok(HEARTBEAT_MS <= 14_000)
 })
+
+test('a request that waits counts as a stream of its owner for as long as it does', async () => {
+  const registry = createStreamRegistry({ maxStreamsPerOwner: 1 })
+  const release = registry.hold('acme')
+  assert.deepEqual([registry.room('acme'), registry.room('other'), registry.size], ['too-many', 'free', 0])
+  release()
+  assert.equal(registry.room('acme'), 'free')
+  registry.close()
+})
