@@ -47,7 +47,7 @@ async function run(args: readonly string[], environment: Record<string, string> 
 
 test('before anybody has set the flag it is of version 0, and the default decides', async () => {
   const { history, effective, routes, ratio_check, guard_state, ...state } = await get()
-  assert.deepEqual([ratio_check.owners, guard_state], [0, null])
+  assert.deepEqual([ratio_check, guard_state], [null, null])
   assert.deepEqual(
     routes.map(({ window_s }: { window_s: number }) => window_s),
     [300, 3600],
