@@ -72,7 +72,8 @@ describe('stopping while a statement hangs', { skip: skipWithoutPostgres }, () =
 test('the role reconcile exits 0 within STOP_TIMEOUT_S and five seconds while S3 hangs', {
   skip: skipWithoutPostgres,
 }, async () => {
-  const { env, aws } = stack!
+  // A stack of its own: sweeps are due once an hour in a database, and the reconcilers above may have had theirs.
+  const { env, aws } = await startStack()
   const endpoint = await startFaultyEndpoint(aws.endpoint)
   endpoint.setFault(({ url = '' }) => (url.startsWith(`/${aws.bucket}`) ? 'hang' : undefined))
   const process = startProcess(['workers/reconcile.ts'], { ...env, AWS_ENDPOINT_URL: endpoint.url })
