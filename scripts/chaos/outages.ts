@@ -167,8 +167,11 @@ async function storageAwayForAnalyses(world: World): Promise<Outcome> {
   })
 }
 
+/** Longer than the lease of a callback: the answer to a claim may be lost with its connection. */
+const LEASES_MS = 90_000
+
 function postgresRestarted(world: World): Promise<Outcome> {
-  return runUnder(world, { kinds: [...MIX, ...tones(40)] }, async () => {
+  return runUnder(world, { kinds: [...MIX, ...tones(40)], boundMs: LEASES_MS }, async () => {
     await delay(700)
     const before = await connections(world)
     await world.stores.restartPostgres()

@@ -1,6 +1,7 @@
 /**
  * Tells clients how their jobs ended. The rows say what is to be sent (invariant 6: they are written with the status
- * change); sent first, recorded second (invariant 2), so a kill in between sends again, under the same delivery id.
+ * change); sent first, recorded second (invariant 2), so a kill in between sends again, under the same delivery id. A
+ * database that goes away in between does not, as long as it is back before the lease is over.
  *
  *   2xx                                → delivered
  *   408, 425, 429, 5xx, no answer      → tried again with backoff and jitter, or after `Retry-After`, for a day
@@ -9,6 +10,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { formatCallback, signBody } from '../domain/callback.ts'
+import { toAppError } from '../domain/errors.ts'
 import { backoffMs } from '../domain/retry.ts'
 import type { CallbackAnswer, ClaimedDelivery, DeliveryOutcome } from '../ports/deliveries.ts'
 import type { Ports } from '../ports.ts'
@@ -26,6 +28,10 @@ export interface DeliveryRules {
 
 /** Longer than any send takes, so that a row is handed out again only when whoever had it is gone. */
 const LEASE_S = 60
+/** So long a database may be away before the send; what is left of the lease is longer than the send takes. */
+const SEND_BY_MS = 30_000
+const RECORD_BY_MS = (LEASE_S - 5) * 1000
+const ASK_AGAIN = { baseMs: 100, maxMs: 2000 }
 const BACKOFF = { baseMs: 10_000, maxMs: 2 * 3_600_000 }
 const MAX_RETRY_AFTER_S = 3600
 const RETRYABLE = new Set([408, 425, 429])
@@ -82,7 +88,8 @@ export async function deliverCallback(
   signal: AbortSignal,
 ): Promise<void> {
   const { deliveryId, jobId, owner } = delivery
-  const secrets = await ports.ownerSecrets.find(owner)
+  const beganAtMs = performance.now()
+  const secrets = await untilBack(() => ports.ownerSecrets.find(owner), beganAtMs + SEND_BY_MS, signal)
   const body = formatCallback(delivery.event, delivery.job)
   const headers = {
     'content-type': 'application/json',
@@ -91,12 +98,27 @@ export async function deliverCallback(
     'x-tonewire-delivery': deliveryId,
   }
   const answer = await ports.callbackSender.send(delivery.url, { headers, body }, signal)
-  const status = await ports.deliveries.record(delivery, toOutcome(answer, delivery.tries, Math.random()))
+  const came = toOutcome(answer, delivery.tries, Math.random())
+  const status = await untilBack(() => ports.deliveries.record(delivery, came), beganAtMs + RECORD_BY_MS, signal)
   const outcome = status === 'pending' ? 'retry' : (status ?? 'superseded')
   ports.metrics.count('callbacks', { outcome })
   const detail = answer.kind === 'answered' ? `HTTP ${answer.status}` : answer.kind
   ports.timeline.note({ jobId, attempt: delivery.attempt, hop: 'callback', outcome, messageId: deliveryId, detail })
   ports.log.debug({ deliveryId, jobId, tries: delivery.tries, outcome }, 'callback tried')
+}
+
+/** Asks a database that is away again, until then and unless the signal aborts; throws what it answered last. */
+async function untilBack<T>(ask: () => Promise<T>, untilMs: number, signal: AbortSignal): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask()
+    } catch (error) {
+      const waitMs = backoffMs(ASK_AGAIN, tries, Math.random())
+      if (toAppError(error).retry === 'never' || performance.now() + waitMs > untilMs) throw error
+      await delay(waitMs, undefined, { signal }).catch(() => {})
+      if (signal.aborted) throw error
+    }
+  }
 }
 
 /**

@@ -21,9 +21,9 @@ async function prepare() {
   const pass = (seconds: number) => {
     nowMs += seconds * 1000
   }
-  const deliver = async () => {
+  const deliver = async (signal = never) => {
     const claimed = await ports.deliveries.claim({ limit: 10, perOwner: 10, leaseS: 60 })
-    await Promise.all(claimed.map((delivery) => deliverCallback(ports, delivery, never)))
+    await Promise.all(claimed.map((delivery) => deliverCallback(ports, delivery, signal)))
     return claimed.length
   }
   return { ports, job, row, pass, deliver, now: () => nowMs }
@@ -65,12 +65,14 @@ test('what may pass is tried again under the same id, for a day', async () => {
 test('a kill between send and record sends again, under the same id', async () => {
   const { ports, row, pass, deliver } = await prepare()
   const { send } = ports.callbackSender
+  const killed = new AbortController()
   ports.callbackSender.send = async (...args) => {
     const answer = await send(...args)
     ports.deliveries.setDown(true)
+    killed.abort()
     return answer
   }
-  await assert.rejects(deliver(), { code: 'database-unavailable' })
+  await assert.rejects(deliver(killed.signal), { code: 'database-unavailable' })
   ports.deliveries.setDown(false)
   ports.callbackSender.send = send
   assert.equal(await deliver(), 0)
@@ -152,3 +154,54 @@ test('while the database is away the worker waits, and goes on when it is back',
   await done
   assert.equal((await row()).status, 'delivered')
 })
+
+test('what came of a send is recorded when the database is back, and nothing is sent twice', async () => {
+  const { ports, row } = await prepare()
+  const refused = createArrivals<string>()
+  const stop = new AbortController()
+  const { send } = ports.callbackSender
+  ports.callbackSender.send = async (...args) => {
+    ports.deliveries.setDown(true)
+    return send(...args)
+  }
+  const deliveries = { ...ports.deliveries, record: recordAnd(ports, () => refused.add('record')) }
+  const done = deliverCallbacks({ ...ports, deliveries }, { pollMs: 5 }, stop.signal, never)
+  await refused.until(2)
+  ports.deliveries.setDown(false)
+  stop.abort()
+  await done
+  const { status, tries } = await row()
+  assert.deepEqual([status, tries, ports.callbackSender.sent.length], ['delivered', 1, 1])
+})
+
+test('a stop does not wait for a database that is away: the lease brings the callback back', async () => {
+  const { ports, row, pass, deliver } = await prepare()
+  const refused = createArrivals<string>()
+  const [stop, release] = [new AbortController(), new AbortController()]
+  const deliveries = { ...ports.deliveries, record: recordAnd(ports, () => refused.add('record')) }
+  const { send } = ports.callbackSender
+  ports.callbackSender.send = async (...args) => {
+    ports.deliveries.setDown(true)
+    ports.callbackSender.send = send
+    return send(...args)
+  }
+  const done = deliverCallbacks({ ...ports, deliveries }, { pollMs: 5 }, stop.signal, release.signal)
+  await refused.until(1)
+  stop.abort()
+  release.abort()
+  await done
+  ports.deliveries.setDown(false)
+  assert.deepEqual([(await row()).status, await deliver()], ['pending', 0])
+  pass(61)
+  assert.equal(await deliver(), 1)
+})
+
+/** The store's own, telling of each refusal. */
+function recordAnd({ deliveries }: Awaited<ReturnType<typeof prepare>>['ports'], onRefused: () => void) {
+  const record: typeof deliveries.record = (...args) =>
+    deliveries.record(...args).catch((error: unknown) => {
+      onRefused()
+      throw error
+    })
+  return record
+}
