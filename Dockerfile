@@ -21,4 +21,4 @@ COPY workers ./workers
 # A number, so that Kubernetes can see that it is not root; the process writes nothing but temporary files.
 USER 1000:1000
 EXPOSE 3000
-CMD ["node", "--max-semi-space-size=2", "src/server.ts", "api"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=50", "src/server.ts", "api"]

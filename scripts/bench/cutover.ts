@@ -2,7 +2,7 @@
  * How often the guard of the cutover is wrong, of a thousand drawn cutovers each: taken back although the queue fails no
  * more owners, and not taken back within one window although it does. Nothing is started, it only computes.
  */
-import { ALPHA, judgeStep, type WindowOutcomes } from '../../src/domain/guard.ts'
+import { ALPHA, judgeStep, type Sides, type WindowOutcomes } from '../../src/domain/guard.ts'
 import type { Route } from '../../src/domain/job.ts'
 import { alphaOf, evidenceOfFailures } from '../../src/domain/route-test.ts'
 import { drawWindow, type World } from './cutover-simulation.ts'
@@ -46,6 +46,8 @@ export async function benchCutover(figures: Figures, seed: number): Promise<void
   for (const effect of EFFECTS) reportEffect(figures, random, effect)
   reportTooFew(figures, random)
   for (const rate of [0.02, 0.2]) reportLeft(figures, random, rate)
+  for (const rate of [0.02, 0.05, 0.08]) reportLongLeft(figures, random, rate)
+  reportThin(figures, random)
 }
 
 function isAlarm({ failures }: WindowOutcomes, window: number, percent: number): boolean {
@@ -120,15 +122,22 @@ function reportTooFew(figures: Figures, random: Random): void {
   )
 }
 
+const worldOf = (owners: number, share: number, queue: number, direct: number): World => {
+  return { owners, share, failing: { queue, direct } }
+}
+
+/** Whether one window at 100 % is taken back, looked at after every owner. */
+function isTakenBack(outcomes: WindowOutcomes, number: number, baseline: Sides, minOwners = 300): boolean {
+  const plan = { steps: STEPS, holdS: 3600, minOwners, halted: false }
+  const look = { percent: 100, ageS: 3600 * number, windows: [{ number, outcomes }], baseline, deadLetterOwners: 0 }
+  return judgeStep(look, plan).action === 'back'
+}
+
 /** At 100 % with the share of the last window to go by, of 600 owners on the queue. */
 function reportLeft(figures: Figures, random: Random, rate: number): void {
-  const plan = { steps: STEPS, holdS: 3600, minOwners: 300, halted: false }
-  const world = (queue: number, share: number) => ({ owners: 1200, share, failing: { queue, direct: rate } })
   const isBack = (queue: number) => {
-    const baseline = drawWindow(random, world(rate, 0.5))
-    const windows = [{ number: 1, outcomes: drawWindow(random, world(queue, 1)) }]
-    const look = { percent: 100, ageS: 3600, windows, baseline, deadLetterOwners: 0 }
-    return judgeStep(look, plan).action === 'back'
+    const baseline = drawWindow(random, worldOf(1200, 0.5, rate, rate))
+    return isTakenBack(drawWindow(random, worldOf(1200, 1, queue, rate)), 1, baseline)
   }
   const name = `at 100 %, ${percentOf(rate)} before`
   const target = { unit: 'of runs', target: MOST_WRONG, bound: 'most' } as const
@@ -136,4 +145,37 @@ function reportLeft(figures: Figures, random: Random, rate: number): void {
   const queue = rate === 0.02 ? 0.2 : 0.6
   const missed = shareOf(RUNS, () => !isBack(queue))
   figures.add({ name: `missed ${name}, then ${percentOf(queue)}`, value: missed, ...target }, { runs: RUNS })
+}
+
+const WINDOWS_LEFT = 168
+
+/** A week of hours at 100 % with few owners in each: whatever has a chance in every window has one in one of them. */
+function reportLongLeft(figures: Figures, random: Random, rate: number): void {
+  const runs = RUNS / 5
+  const value = shareOf(runs, () => {
+    const baseline = drawWindow(random, worldOf(600, 0.5, rate, rate))
+    for (let number = 1; number <= WINDOWS_LEFT; number += 1) {
+      if (isTakenBack(drawWindow(random, worldOf(100, 1, rate, rate)), number, baseline, 100)) return true
+    }
+    return false
+  })
+  figures.add(
+    {
+      name: `false rollbacks in a week at 100 %, ${percentOf(rate)}`,
+      value,
+      unit: 'of runs',
+      target: 0.01,
+      bound: 'most',
+    },
+    { runs, owners: 100, windows: WINDOWS_LEFT },
+  )
+}
+
+/** A baseline of five owners says nothing: then more than a fifth is too many. */
+function reportThin(figures: Figures, random: Random): void {
+  const side = { owners: 5, failed: 0 }
+  const baseline = { queue: side, direct: side }
+  const value = shareOf(RUNS, () => !isTakenBack(drawWindow(random, worldOf(300, 1, 0.6, 0.6)), 1, baseline))
+  const name = 'missed at 100 % with five owners before, then 60 %'
+  figures.add({ name, value, unit: 'of runs', target: MOST_WRONG, bound: 'most' }, { runs: RUNS, owners: 300 })
 }

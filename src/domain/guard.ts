@@ -8,7 +8,8 @@
  *
  * A step is watched in windows of `holdS`; each begins a new test, so that an onset late on a long step is found about as
  * fast as an early one. An alarm is, with both routes in use, evidence that the queue fails more owners; with one route
- * left, evidence against the share of the last window with both, or a limit that is passed.
+ * left, evidence that it fails more than in the last window with both, or without one more than a fifth; and dead letters
+ * of that many.
  */
 import { upperShare } from './binomial.ts'
 import type { GuardPlan } from './cutover.ts'
@@ -16,7 +17,7 @@ import type { Route } from './job.ts'
 import { alphaOf, evidenceOfFailures, evidenceOfShare } from './route-test.ts'
 
 export interface SideCount {
-  /** Owners with an ended job. */
+  /** Owners with a job whose end is known. */
   readonly owners: number
   /** Of them, those whose first job of the window counted as failed. */
   readonly failed: number
@@ -26,9 +27,9 @@ export type Sides = Readonly<Record<Route, SideCount>>
 
 /** What the owners of one window came to: each counts once, however busy. */
 export interface WindowOutcomes extends Sides {
-  /** The routes of owners with a failure, in the order in which each had its first. */
+  /** The routes of owners with a failure, in the order in which the first job of each that failed was made. */
   readonly failures: readonly Route[]
-  /** Whether each owner's first job failed, in the order in which these ended. */
+  /** Whether each owner's first job failed, in the order in which these were made. */
   readonly firsts: readonly boolean[]
 }
 
@@ -66,9 +67,11 @@ export interface Judgement {
 /** The chance that a whole cutover is taken back although the queue fails nobody more: of all steps, windows and looks. */
 export const ALPHA = 0.01
 const BASELINE_CONFIDENCE = 0.995
-/** Of owners whose first job failed, where there is nothing to compare with: at least this, and twice the baseline's. */
+/** Of owners whose first job failed, where there is nothing to compare with. */
 const MOST_FAILED = 0.2
 const FEWEST_OWNERS = 10
+/** Fewer on a side are nothing to compare with: of five that did not fail, up to two thirds may. */
+export const FEWEST_OF_BASELINE = 30
 
 export function judgeStep(look: StepLook, plan: GuardPlan): Judgement {
   const { percent } = look
@@ -93,7 +96,7 @@ function shareOf(percent: number): number {
   return Math.round(percent * 100) / 10_000
 }
 
-function weigh(look: StepLook, { number, outcomes }: StepLook['windows'][number], { steps, minOwners }: GuardPlan) {
+function weigh(look: StepLook, { number, outcomes }: StepLook['windows'][number], { steps }: GuardPlan) {
   const threshold = 1 / alphaOf(number, steps.length, ALPHA)
   const count = (route: Route) => outcomes.failures.filter((each) => each === route).length
   const shown = {
@@ -109,11 +112,9 @@ function weigh(look: StepLook, { number, outcomes }: StepLook['windows'][number]
     return { ...shown, evidence, alarm }
   }
   const p0 = baselineShare(look)
-  const evidence = p0 === undefined ? 1 : evidenceOfShare(outcomes.firsts, p0)
+  const evidence = evidenceOfShare(outcomes.firsts, p0 ?? MOST_FAILED)
   const { owners, failed } = outcomes[routeLeft(look.percent)]
-  const most = Math.max(MOST_FAILED, 2 * (p0 ?? 0))
-  const isOver = owners >= fewest(minOwners) && failed > most * owners
-  const alarm = evidence >= threshold || isOver ? describeShare({ owners, failed, number }, p0) : undefined
+  const alarm = evidence >= threshold ? describeShare({ owners, failed, number }, p0) : undefined
   return { ...shown, evidence, alarm }
 }
 
@@ -123,19 +124,18 @@ function routeLeft(percent: number): Route {
 
 /**
  * What the route that is left may fail: the upper bound of its own share in the last window with both, since it is that
- * route which goes on; undefined where there was no such window.
+ * route which goes on; undefined where there was no such window of enough owners.
  */
 function baselineShare({ baseline, percent }: StepLook): number | undefined {
   const { owners, failed } = baseline?.[routeLeft(percent)] ?? { owners: 0, failed: 0 }
-  return owners === 0 ? undefined : upperShare(failed, owners, BASELINE_CONFIDENCE)
+  return owners < FEWEST_OF_BASELINE ? undefined : upperShare(failed, owners, BASELINE_CONFIDENCE)
 }
 
-function fewest(minOwners: number): number {
-  return Math.max(FEWEST_OWNERS, Math.ceil(minOwners / 10))
-}
-
-function tooManyLetters({ deadLetterOwners }: StepLook, { minOwners, holdS }: GuardPlan): string | undefined {
-  if (deadLetterOwners <= fewest(minOwners)) return undefined
+/** A limit and no test: letters without a job of this version are of no owner in a window. */
+function tooManyLetters({ deadLetterOwners, windows }: StepLook, { minOwners, holdS }: GuardPlan): string | undefined {
+  const owners = Math.max(...windows.map(({ outcomes }) => outcomes.queue.owners))
+  const most = Math.max(FEWEST_OWNERS, Math.ceil(minOwners / 10), MOST_FAILED * owners)
+  if (deadLetterOwners <= most) return undefined
   return `In the last ${holdS} s jobs of ${deadLetterOwners} owners became dead letters.`
 }
 

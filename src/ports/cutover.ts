@@ -154,10 +154,10 @@ export interface RouteComparison {
    */
   ownersBySide(version: number, windowS: number): Promise<Readonly<Record<Route, number>>>
   /**
-   * Of jobs that this version's percentage sent their way, and that came to an end in the window: they completed, or
-   * counted as failed. That is when they failed with a code that no client causes, became a dead letter, were tried again,
-   * or were unfinished `lateS` after they were made; the first of these is the end of the job here, whatever came later,
-   * so that a later look finds what an earlier one found. Jobs held back by `not_before` are left out.
+   * Of jobs that this version's percentage sent their way and that were made in the window, in the order in which they
+   * were, up to the first whose end is not known yet. A job has failed when it failed with a code that no client causes,
+   * became a dead letter, was tried again, or was unfinished `lateS` after it was made, whatever came later: so a later
+   * look finds what an earlier one found. Jobs held back by `not_before` are left out, and those still uploading.
    */
   outcomes(version: number, window: VersionWindow): Promise<WindowOutcomes>
   /** Seconds since the version began, by the database's clock; 0 for one that there is not. */

@@ -1,6 +1,6 @@
 /** What the guard and the comparison look at on a step: its windows, and what went before it. */
 import type { GuardPlan } from '../domain/cutover.ts'
-import type { StepLook } from '../domain/guard.ts'
+import { FEWEST_OF_BASELINE, type Sides, type StepLook } from '../domain/guard.ts'
 import type { Baseline, RouteComparison, StoredFlag, VersionWindow } from '../ports/cutover.ts'
 import type { Ports } from '../ports.ts'
 import { inTime } from './in-time.ts'
@@ -40,9 +40,10 @@ export async function baselineFor(
   if (flag === undefined) return null
   if (hasBothRoutes(percent) || !hasBothRoutes(flag.percent)) return flag.baseline
   const { windows } = await lookAtStep(comparison, flag, { holdS: flag.guard?.holdS ?? WINDOW_S })
-  // The one before the one that runs is whole.
-  const last = windows.find(({ outcomes }) => outcomes.queue.owners > 0 && outcomes.direct.owners > 0)
-  return last === undefined ? flag.baseline : { queue: last.outcomes.queue, direct: last.outcomes.direct }
+  // The one that runs may have just begun, and the one before it may have had little traffic.
+  const [best] = windows.map(({ outcomes }) => outcomes).toSorted((a, b) => smallerSide(b) - smallerSide(a))
+  if (best === undefined || smallerSide(best) < FEWEST_OF_BASELINE) return flag.baseline
+  return { queue: best.queue, direct: best.direct }
 }
 
 /** The same, or what was kept before where it cannot be had at once: nothing holds up an operator who goes back. */
@@ -70,6 +71,10 @@ function windowsAt(ageS: number, holdS: number): (VersionWindow & { number: numb
   return [running - 1, running]
     .filter((number) => number > 0)
     .map((number) => ({ number, fromS: (number - 1) * holdS, toS: number * holdS, lateS }))
+}
+
+function smallerSide({ queue, direct }: Sides): number {
+  return Math.min(queue.owners, direct.owners)
 }
 
 function hasBothRoutes(percent: number): boolean {

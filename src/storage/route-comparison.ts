@@ -77,8 +77,10 @@ async function readBegin(db: Database, version: number): Promise<Date | undefine
 }
 
 /**
- * `job` has the jobs that may have come to an end in the window, none of which was made more than `lateS` before it; `ended`
- * has when they did. The sides of one moment come in the order of the owners' names, which says nothing of their route.
+ * In the order in which jobs were made, and up to the first whose end is not known yet: the order of their ends would tell
+ * a route that fails slowly from one that fails at once, and at any look those that end early would be too many. `dealt`
+ * has the jobs made in the window; the sides of one moment come in the order of the owners' names, which says nothing of
+ * their route.
  */
 async function readOutcomes(
   db: Database,
@@ -87,32 +89,29 @@ async function readOutcomes(
   { fromS, toS, lateS }: VersionWindow,
 ): Promise<WindowOutcomes> {
   const at = (s: number) => sql`(${begin}::timestamptz + ${seconds(s)})`
-  const [from, to, late] = [at(fromS), at(toS), seconds(lateS)]
+  const [from, to] = [at(fromS), at(toS)]
   const { rows } = await sql<Record<`${'queue' | 'direct'}_${'owners' | 'failed'}`, number> & Sequences>`
     with letter as (
-      select job_id, min(first_seen_at) as at from dead_letters
-      where first_seen_at >= ${at(fromS - lateS)} and job_id is not null and ${counts}
-      group by job_id
-    ), job as (
-      select j.owner, j.route, j.job_id, j.finished_at, j.status, least(
-        case when j.status = 'failed' then j.finished_at end,
-        case when j.attempt > 1 then j.begun_at end,
-        letter.at,
-        case when coalesce(j.finished_at, now()) >= j.created_at + ${late}
-          and (j.status not in ('uploading', 'cancelled') or j.size_bytes is not null) then j.created_at + ${late} end
-      ) as failed_at
+      select distinct job_id from dead_letters where first_seen_at >= ${from} and job_id is not null and ${counts}
+    ), dealt as (
+      select j.owner, j.route, j.job_id, j.created_at as at, j.status, j.finished_at is null as is_open,
+        j.status = 'failed' or j.attempt > 1 or letter.job_id is not null
+          or coalesce(j.finished_at, now()) >= j.created_at + ${seconds(lateS)} as failed
       from jobs j left join letter on letter.job_id = j.job_id
-      where j.job_id >= ${floorOf(at(fromS - lateS - CLOCK_MARGIN_S))} and j.job_id < ${floorOf(at(toS + CLOCK_MARGIN_S))}
+      where j.job_id >= ${floorOf(at(fromS - CLOCK_MARGIN_S))} and j.job_id < ${floorOf(at(toS + CLOCK_MARGIN_S))}
+        and j.created_at >= ${from} and j.created_at < ${to}
         and j.flag_version = ${version} and j.route_reason = 'percentage'
+        and (j.status not in ('uploading', 'cancelled') or j.size_bytes is not null)
         and (j.not_before is null or j.not_before <= j.created_at)
         and (j.error_code is null or j.error_code not in (${sql.join(CLIENT_CODES.map((code) => sql.lit(code)))}))
-    ), ended as (
-      select *, coalesce(failed_at, case when status = 'completed' then finished_at end) as at from job
+    ), decided as (
+      select * from dealt
+      where (failed or status = 'completed')
+        and at < coalesce((select min(at) from dealt where is_open and not failed), 'infinity')
     ), owned as (
-      select owner, route, min(at) as at, min(failed_at) as failed_at,
-        (array_agg(failed_at is not null order by at, job_id))[1] as failed_first
-      from ended where at >= ${from} and at < ${to}
-      group by owner, route
+      select owner, route, min(at) as at, min(at) filter (where failed) as failed_at,
+        (array_agg(failed order by at, job_id))[1] as failed_first
+      from decided group by owner, route
     )
     select
       count(*) filter (where route = 'queue')::integer as queue_owners,

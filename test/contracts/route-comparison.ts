@@ -54,7 +54,7 @@ export function describeRouteComparison(
       assert.deepEqual([direct.accepted, direct.failed, direct.resultS, direct.oldestUnfinishedS], [0, {}, null, null])
     })
 
-    test('an owner counts once in a window, by the first job that ended, however busy', async () => {
+    test('an owner counts once in a window, by the first job that was made, however busy', async () => {
       const version = await begin()
       const busy = randomUUID()
       await add({ version, owner: busy, fate: 'completed', agoS: 90 })
@@ -77,8 +77,21 @@ export function describeRouteComparison(
       const nothing = { queue: none, direct: none, failures: [], firsts: [] }
       assert.deepEqual(await comparison().outcomes(version, ALL), nothing)
       assert.deepEqual(await comparison().outcomes(version + 1000, ALL), nothing)
-      await add({ version, fate: 'failed', agoS: 30 })
+      await add({ version, fate: 'failed', agoS: 40 })
       assert.deepEqual((await comparison().outcomes(version, ALL)).queue, { owners: 1, failed: 1 })
+    })
+
+    test('what was made after a job whose end is not known yet waits for it, so that slow ends do not come in a row', async () => {
+      const version = await begin()
+      await add({ version, route: 'direct', fate: 'failed', agoS: 40 })
+      await add({ version, fate: 'analysing', agoS: 30 })
+      for (const fate of ['completed', 'failed', 'retried'] as const) await add({ version, fate, agoS: 5, tookS: 5 })
+      await add({ version, fate: 'uploading', agoS: 35 })
+      const soon = await comparison().outcomes(version, ALL)
+      assert.deepEqual([soon.firsts, soon.failures, soon.queue.owners], [[true], ['direct'], 0])
+      const late = await comparison().outcomes(version, { ...ALL, lateS: 20 })
+      assert.deepEqual(late.firsts.toSorted(), [false, true, true, true, true])
+      assert.deepEqual([late.firsts.slice(0, 2), late.queue], [[true, true], { owners: 4, failed: 3 }])
     })
 
     test('a stored job that is unfinished for too long has failed from then on, also once it has completed', async () => {
@@ -89,12 +102,12 @@ export function describeRouteComparison(
       await add({ version, fate: 'uploading', agoS: 10, tookS: 150 })
       await add({ version, fate: 'client', agoS: 10, tookS: 150 })
       assert.equal((await comparison().outcomes(version, late)).failures.length, 5)
-      // They became late 60 s ago: in the window of that moment, and in no later one.
+      // They were made 160 s ago: in the window of that moment, and in no later one.
       const at = await comparison().ageS(version)
       const inWindow = async (fromS: number, toS: number) =>
         (await comparison().outcomes(version, { ...late, fromS, toS })).failures.length
-      assert.equal(await inWindow(at - 70, at - 50), 5)
-      assert.equal(await inWindow(at - 50, at), 0)
+      assert.equal(await inWindow(at - 170, at - 150), 5)
+      assert.equal(await inWindow(at - 150, at), 0)
     })
 
     test('a job that was tried again has failed, whatever became of it', async () => {
@@ -138,7 +151,7 @@ export function describeRouteComparison(
       assert.equal((await comparison().outcomes(later, ALL)).queue.owners, 1)
     })
 
-    test('windows follow one another without a gap, by when jobs ended', async () => {
+    test('windows follow one another without a gap, by when jobs were made', async () => {
       const version = await begin(1000)
       const ages = [850, 750, 650, 550]
       for (const agoS of ages) await add({ version, fate: 'failed', agoS })

@@ -117,23 +117,19 @@ function endsIn(
   { fromS, toS, lateS, beginMs }: VersionWindow & { beginMs: number },
   nowMs: number,
 ): End[] {
-  return rows.flatMap(({ job, begunMs }) => {
+  const dealt = rows.flatMap(({ job }) => {
     const { owner, route, jobId, status, error, createdAt, finishedAt, attempt, sizeBytes } = job
-    if (error !== null && isClientsFault(error.code)) return []
-    const lateMs = +createdAt + lateS * 1000
-    const mayBeLate = (status !== 'uploading' && status !== 'cancelled') || sizeBytes !== null
-    const failures = [
-      ...(status === 'failed' ? [+finishedAt!] : []),
-      ...(attempt > 1 ? [begunMs] : []),
-      ...letters.flatMap((letter) => (letter.jobId === jobId ? [+letter.firstSeenAt] : [])),
-      ...(mayBeLate && +(finishedAt ?? nowMs) >= lateMs ? [lateMs] : []),
-    ]
-    const failed = failures.length > 0
-    if (!failed && status !== 'completed') return []
-    const atMs = failed ? Math.min(...failures) : +finishedAt!
+    const atMs = +createdAt
     const isIn = atMs >= beginMs + fromS * 1000 && atMs < beginMs + toS * 1000
-    return isIn ? [{ owner, route, jobId, failed, atMs }] : []
+    const isLeftOut = (status === 'uploading' || status === 'cancelled') && sizeBytes === null
+    if (!isIn || isLeftOut || (error !== null && isClientsFault(error.code))) return []
+    const isDead = letters.some((letter) => letter.jobId === jobId)
+    const isLate = +(finishedAt ?? nowMs) >= atMs + lateS * 1000
+    const failed = status === 'failed' || attempt > 1 || isDead || isLate
+    return [{ owner, route, jobId, failed, atMs, status, isOpen: finishedAt === null && !failed }]
   })
+  const firstOpenMs = Math.min(...dealt.flatMap(({ isOpen, atMs }) => (isOpen ? [atMs] : [])))
+  return dealt.filter(({ failed, status, atMs }) => (failed || status === 'completed') && atMs < firstOpenMs)
 }
 
 function toOutcomes(ends: readonly End[]): WindowOutcomes {

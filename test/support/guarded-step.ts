@@ -20,18 +20,22 @@ export async function prepareStep(change: Partial<FlagChange> = {}) {
   let owners = 0
   /** Jobs of so many owners that end now, of which so many fail, evenly spread. */
   const end = async (route: Route, count: number, failing: number) => {
-    const flagVersion = (await ports.cutover.current())!.version
     const isFailing = (i: number) => Math.floor(((i + 1) * failing) / count) > Math.floor((i * failing) / count)
     for (let i = 0; i < count; i += 1) {
-      owners += 1
-      const jobId = createUuidV7(nowMs)
-      await ports.jobs.create(
-        newJob({ jobId, owner: `owner-${owners}`, route, routeReason: 'percentage', flagVersion }),
-      )
+      const jobId = await begin(route)
       await ports.jobs.advance([changeTo(jobId, isFailing(i) ? 'failed' : 'completed')])
     }
   }
+  /** The job of one more owner, which stays under way. */
+  const begin = async (route: Route): Promise<string> => {
+    const flagVersion = (await ports.cutover.current())!.version
+    owners += 1
+    const jobId = createUuidV7(nowMs)
+    await ports.jobs.create(newJob({ jobId, owner: `owner-${owners}`, route, routeReason: 'percentage', flagVersion }))
+    await ports.jobs.advance([changeTo(jobId, 'stored', { sizeBytes: 1000 })])
+    return jobId
+  }
   const look = () => guardCutover(ports, RULES)
   const current = async () => (await ports.cutover.current())!
-  return { ports, pass, end, look, current }
+  return { ports, pass, end, begin, look, current }
 }

@@ -99,6 +99,35 @@ test('once halted it goes forward only by an operator’s word', async () => {
   assert.equal(await isForward(), true)
 })
 
+test('failures that come in a row when a burst is over are no more than they are', async () => {
+  const baseline = { queue: { owners: 600, failed: 24 }, direct: { owners: 150, failed: 6 } }
+  const { pass, end, begin, look, current } = await prepareStep({ percent: 100, baseline })
+  for (let i = 0; i < 300; i += 1) {
+    if (i % 25 === 12) await begin('queue')
+    else await end('queue', 1, 0)
+    pass(1)
+  }
+  for (let i = 0; i < 70; i += 1) {
+    pass(11)
+    await look()
+  }
+  assert.equal((await current()).percent, 100)
+})
+
+test('a route that fails as often but at once is not the worse one', async () => {
+  const { pass, end, begin, look, current } = await prepareStep()
+  for (let i = 0; i < 200; i += 1) {
+    if (i % 10 === 5) await begin('direct')
+    else await end('direct', 1, 0)
+    await end('queue', 1, i % 10 === 5 ? 1 : 0)
+    pass(1)
+    if (i % 12 === 0) await look()
+  }
+  pass(301)
+  await look()
+  assert.deepEqual([(await current()).percent, (await current()).guard?.halted], [50, false])
+})
+
 test('without a guard nothing happens by itself', async () => {
   const { pass, end, look, current } = await prepareStep({ guard: null })
   await end('queue', 100, 100)
