@@ -46,7 +46,7 @@ async function set(access: CutoverAccess, { argument = '', values }: Given) {
   const asked = version === undefined ? undefined : readNumber('--version', version)
   // What cannot be is said before anything is called.
   check({ ...change, guard, version: asked ?? 0 })
-  const before = await access.read()
+  const before = await access.readFlag()
   const after = await access.put(check({ ...change, guard, version: asked ?? before.version }))
   const step = `${before.percent} % → ${after.percent} % (version ${before.version} → ${after.version}).`
   return { json: after, text: [step, ...(noteOf(after).length > 0 ? noteOf(after) : [access.spread])].join('\n') }

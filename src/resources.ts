@@ -7,6 +7,7 @@ import { provision, queueNamesOf } from '../infra/provision.ts'
 import { TOPOLOGY } from '../infra/topology.ts'
 import { createCallbackSender } from './callbacks/callback-sender.ts'
 import { type Config, parseOrigins } from './config.ts'
+import { cutoverSettingsOf } from './cutover-settings.ts'
 import { createLazily, type Lazily, withGetters } from './lazily.ts'
 import { createAnalysisServer } from './legacy/analysis-server.ts'
 import { createAnalysisPool } from './media/analysis-pool.ts'
@@ -93,7 +94,7 @@ export function openResources(config: Config, places: Places, log: Log, worker =
     { ...stores.ports, ...queues.ports, ...cutover, analysisServer, referenceChecker, analyser, formatter },
     { sniff: sniffAudio, inspectHead, metrics, log },
   )
-  addGauges(metrics, ports)
+  addGauges(metrics, ports, cutoverSettingsOf(config).provider !== null)
   return {
     ports,
     metrics,
@@ -113,7 +114,7 @@ export function openResources(config: Config, places: Places, log: Log, worker =
 }
 
 /** Each is asked for what it opens only when the figures are read. */
-function addGauges(metrics: MetricsRegistry, ports: Ports): void {
+function addGauges(metrics: MetricsRegistry, ports: Ports, hasProvider: boolean): void {
   const messageQueues = {
     [TOPOLOGY.analysisQueue.name]: { depth: () => ports.analysisQueue.depth() },
     [TOPOLOGY.resultQueue.name]: { depth: () => ports.resultQueue.depth() },
@@ -123,7 +124,7 @@ function addGauges(metrics: MetricsRegistry, ports: Ports): void {
   for (const source of pipelineGauges({ jobs, jobQueue, messageQueues })) metrics.addGauges(source)
   metrics.addGauges(deadLetterGauge({ group: (filter, keys) => ports.deadLetters.group(filter, keys) }))
   metrics.addGauges(dependencyGauge(ports))
-  for (const source of routeGauges(ports)) metrics.addGauges(source)
+  for (const source of routeGauges(ports, { hasProvider })) metrics.addGauges(source)
   metrics.addGauges(callbackGauge({ oldestPendingAgeS: () => ports.deliveries.oldestPendingAgeS() }))
 }
 

@@ -107,7 +107,7 @@ export async function reportLeaks(stack: GuaranteesStack, figures: Figures): Pro
     connections: String(await redis.client('LIST'))
       .trim()
       .split('\n').length,
-    // Of owners' logs: the flag of the cutover has a channel of its own for as long as the process runs.
+    // Of owners' logs: what a process listens to for as long as it runs is no stream's.
     subscriptions: ((await redis.pubsub('CHANNELS', '*:log:*')) as string[]).length,
   })
   await comeAndGo(STREAMS)

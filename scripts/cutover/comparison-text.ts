@@ -3,8 +3,15 @@ import type { CutoverComparisonView } from '../../src/http/cutover-comparison-sc
 type Figures = CutoverComparisonView['routes'][number]['queue']
 
 /** Both routes side by side, the check of the shares and the guard, a line each; nothing of what was not asked. */
-export function comparisonLines({ routes, ratio_check, guard_state }: Partial<CutoverComparisonView>): string[] {
-  return [...(routes ?? []).flatMap(windowLines), ...ratioLines(ratio_check), ...guardLines(guard_state)]
+export function comparisonLines(view: Partial<CutoverComparisonView> & { readonly guard?: object | null }): string[] {
+  const { routes, ratio_check: check, guard_state: state, guard } = view
+  if (routes?.length === 0) return ['No figures: they took longer than two seconds. They are kept for the next time.']
+  const isBlind = guard != null && state === null
+  return [
+    ...(routes ?? []).flatMap(windowLines),
+    ...ratioLines(check),
+    ...(isBlind ? ['Guard    no figures'] : guardLines(state)),
+  ]
 }
 
 function windowLines({ window_s: windowS, queue, direct }: CutoverComparisonView['routes'][number]): string[] {

@@ -22,6 +22,7 @@ export function openCutoverStores(env: Environment): CutoverAccess {
   const router = { learn: () => {} }
   return {
     read: (before) => readCutover({ cutover }, settings, before === undefined ? {} : { before }),
+    readFlag: () => readCutover({ cutover }, settings, {}),
     put: (request) => putCutover({ cutover, comparison, cutoverNews, router, metrics, log }, settings, request, BY),
     spread:
       redisUrl === undefined

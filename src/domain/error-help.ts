@@ -71,7 +71,7 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
   'direct-route-missing':
     'Without `ANALYSIS_SERVER_URL` and `WEBHOOK_URL` all jobs take the queue, and none of before is retried. Set both first.',
   'analysis-server-refused':
-    'The analysis server of the direct route will not take this recording. Retry does not help.',
+    'The analysis server of the direct route will not take this recording, or cannot read the order. Retry once that is mended, where the job says that it may be.',
   'analysis-server-silent':
     'The analysis server of the direct route took the job and sent no result in time. Retry the job.',
   internal: 'A fault of ours. Report it with the `request_id`.',

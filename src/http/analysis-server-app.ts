@@ -31,8 +31,9 @@ async function orderRoute(app: App, { desk, mayCall }: AnalysisServerAppOptions)
   app.post('/*', async (request, reply) => {
     const order = readOrder(request.body)
     if (order.callback_url === null || !mayCall(order.callback_url, order.job_id)) {
+      // About this installation, not about the recording: an answer that the caller takes for one about that ends its job.
       throw new AppError(
-        'message-invalid',
+        'forbidden',
         'callback_url is not the webhook under WEBHOOK_URL for this job_id: answers are sent nowhere else.',
       )
     }

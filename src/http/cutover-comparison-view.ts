@@ -1,7 +1,7 @@
 /** Both routes side by side, as an admin reads them. */
 import { judgeStep } from '../domain/guard.ts'
 import { checkRatio } from '../domain/ratio-check.ts'
-import type { RouteComparison, RouteFigures, StoredFlag } from '../ports/cutover.ts'
+import type { CutoverSettings, RouteComparison, RouteFigures, StoredFlag } from '../ports/cutover.ts'
 import type { Ports } from '../ports.ts'
 import { inTime } from '../services/in-time.ts'
 import { lookAtStep } from '../services/look-at-step.ts'
@@ -12,22 +12,33 @@ const RATIO_WINDOW_S = 3600
 
 /** Whoever reads the flag to change it waits no longer for figures than this; they are kept, and there the next time. */
 const PATIENCE_MS = 2_000
-const NOT_YET: CutoverComparisonView = { routes: [], ratio_check: null, guard_state: null }
+export const NO_COMPARISON: CutoverComparisonView = { routes: [], ratio_check: null, guard_state: null }
 
 /** The fields of the flag in force; empty where they cannot be had in two seconds. Throws `database-unavailable`. */
-export async function readComparison(ports: Pick<Ports, 'comparison' | 'cutover'>): Promise<CutoverComparisonView> {
+export async function readComparison(
+  ports: Pick<Ports, 'comparison' | 'cutover' | 'log'>,
+  settings: Pick<CutoverSettings, 'provider'>,
+): Promise<CutoverComparisonView> {
   const flag = await ports.cutover.current()
-  return (await inTime(viewComparison(ports, flag), PATIENCE_MS)) ?? NOT_YET
+  try {
+    return (await inTime(viewComparison(ports, flag, settings), PATIENCE_MS)) ?? NO_COMPARISON
+  } catch (error) {
+    // Whoever reads the flag to change it has it all the same.
+    ports.log.warn({ err: error }, 'routes not compared')
+    return NO_COMPARISON
+  }
 }
 
 /** The fields `routes`, `ratio_check` and `guard_state` of a flag. Throws `database-unavailable`. */
 export async function viewComparison(
   { comparison }: Pick<Ports, 'comparison'>,
   flag: StoredFlag | undefined,
+  { provider }: Pick<CutoverSettings, 'provider'>,
 ): Promise<CutoverComparisonView> {
   const [routes, ratio, guard] = await Promise.all([
     Promise.all(WINDOWS_S.map((windowS) => viewRoutes(comparison, windowS))),
-    flag === undefined ? null : viewRatio(comparison, flag),
+    // Where a company's own provider decides, the flag's percentage says nothing of the split.
+    flag === undefined || provider !== null ? null : viewRatio(comparison, flag),
     flag === undefined ? null : viewGuard(comparison, flag),
   ])
   return { routes, ratio_check: ratio, guard_state: guard }

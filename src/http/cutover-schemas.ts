@@ -52,6 +52,9 @@ export const cutoverQuerySchema = Type.Object({
   before: Type.Optional(
     Type.Integer({ minimum: 1, maximum: MAX_VERSION, description: 'The history before this version' }),
   ),
+  figures: Type.Optional(
+    Type.Boolean({ description: 'False: without `routes`, `ratio_check` and `guard_state`, which take their time' }),
+  ),
 })
 export type CutoverQuery = Static<typeof cutoverQuerySchema>
 

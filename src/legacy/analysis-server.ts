@@ -119,12 +119,13 @@ async function post({ url, body, agent, timeoutMs }: Post, signal: AbortSignal):
 }
 
 /** The whole order; the number of a token is what `int(token_id)` was to the old system. */
-function formatOrder(order: AnalysisRequest, { integerTokenIds, metrics }: AnalysisServerOptions): string {
+function formatOrder(order: AnalysisRequest, { integerTokenIds, metrics, log }: AnalysisServerOptions): string {
   const { token_id: tokenId } = order
   const number = integerTokenIds && tokenId !== null && /^\d+$/.test(tokenId) ? Number(tokenId) : Number.NaN
   // Beyond 2^53 a number would name another token.
   if (!Number.isSafeInteger(number)) return JSON.stringify(order)
   metrics.count('legacy_use', { feature: 'integer-token-id' })
+  log.info({ jobId: order.job_id }, 'order with a number for its token')
   return JSON.stringify({ ...order, token_id: number })
 }
 

@@ -37,6 +37,10 @@ export async function guardCutover(ports: GuardPorts, { intervalS, signal }: Gua
   try {
     try {
       await watchStep(ports)
+    } catch (error) {
+      // A guard that cannot look is one that guards nothing.
+      count(ports, 'error')
+      throw error
     } finally {
       // Of a look that failed too: one that ran into its time limit is not tried again at once.
       lookS = (performance.now() - beganMs) / 1000
@@ -107,6 +111,9 @@ function formatNotice(flag: StoredFlag, before: StoredFlag | undefined): string 
   })
 }
 
-function count({ metrics }: GuardPorts, action: Judgement['action'] | 'overtaken' | 'told' | 'not-told'): void {
+function count(
+  { metrics }: GuardPorts,
+  action: Judgement['action'] | 'overtaken' | 'error' | 'told' | 'not-told',
+): void {
   metrics.count('guard', { action })
 }

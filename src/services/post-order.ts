@@ -3,7 +3,8 @@
  * moves, past `queued`; a crash between the two posts it again, and the server's answers to both mean the same.
  *
  *   accepted                 → `forwarded`
- *   refused                  → `failed`, for good: it is about this recording
+ *   refused                  → `failed`: it is about this recording, or about orders as we send them, and then a further
+ *                              attempt helps once that is mended
  *   unavailable, no place    → stays `stored` (invariant 10: an outage is not a failure); the reconciler posts it later
  *   cancelled, ended, moved  → not posted
  */
@@ -86,10 +87,13 @@ async function record(
   await publishJobs(ports, advanced?.job === undefined ? [] : [advanced.job])
 }
 
+/** What says that an order cannot be read says nothing of the recording for sure. */
+const UNREADABLE = new Set([400, 422])
+
 function toError({ status }: { readonly status: number }) {
   const detail = `The analysis server will not take this recording: it answered ${status}`
-  const { code, retry } = new AppError('analysis-server-refused', detail)
-  return { code, detail, retryable: retry === 'later' }
+  const { code } = new AppError('analysis-server-refused', detail)
+  return { code, detail, retryable: UNREADABLE.has(status) }
 }
 
 function defer({ timeline, metrics, log }: PostPorts, { jobId, attempt }: Job): void {

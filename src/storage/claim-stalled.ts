@@ -4,11 +4,20 @@
  * `not_before`); each hand-out pushes it on, so that the next comes after the rule's wait, then twice, four times, up
  * to a quarter of an hour or the wait itself. The routes are asked for apart: what one waits for is not up to the other.
  */
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Route } from '../domain/job.ts'
 import type { StalledJob, StalledRules } from '../ports.ts'
 import type { Database } from './database.ts'
 import { JOB_COLUMNS, type JobRow, toJob } from './job-rows.ts'
+
+/**
+ * As the index of each has it, so that rows of one route are not looked at for the other: with the analysis server away
+ * for a day there may be a million. An upload waits for its client on either route.
+ */
+const IS_OF: Readonly<Record<Route, RawBuilder<boolean>>> = {
+  queue: sql`not (route = 'direct' and status <> 'uploading')`,
+  direct: sql`(route = 'direct' and status <> 'uploading')`,
+}
 
 /** Longest time between two hand-outs of one row, unless its wait is longer. */
 export const MAX_CLAIM_DELAY_S = 900
@@ -34,7 +43,7 @@ export async function claimStalled(db: Database, rules: StalledRules): Promise<S
         end
         and watched_from <= now()
         and not (${rules.queueIsAway ?? false}::boolean and status in ('stored', 'queued'))
-        and case when status = 'uploading' then 'queue' else route end = ${route}
+        and ${IS_OF[route]}
       order by watched_from
       limit ${rules.limit}::integer
       for no key update skip locked

@@ -13,6 +13,7 @@ import * as deadLetters from './migrations/0010-dead-letters.ts'
 import * as timeline from './migrations/0011-timeline.ts'
 import * as cutover from './migrations/0012-cutover.ts'
 import * as endedOfOwner from './migrations/0013-ended-of-owner.ts'
+import * as watchedByRoute from './migrations/0014-watched-by-route.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -28,6 +29,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-timeline': timeline,
   '0012-cutover': cutover,
   '0013-ended-of-owner': endedOfOwner,
+  '0014-watched-by-route': watchedByRoute,
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

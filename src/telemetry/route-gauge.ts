@@ -14,7 +14,7 @@ const WINDOW_S = 300
 const RATIO_WINDOW_S = 3600
 
 /** Both routes side by side, of the jobs of the last five minutes, and the flag that deals owners to them. */
-export function routeGauges(ports: Sources): GaugeSource[] {
+export function routeGauges(ports: Sources, { hasProvider = false }: { hasProvider?: boolean } = {}): GaugeSource[] {
   const perRoute = (name: string, help: string, read: (figures: RouteFigures) => ReturnType<typeof labelled>) => ({
     name,
     help,
@@ -25,13 +25,14 @@ export function routeGauges(ports: Sources): GaugeSource[] {
       ),
   })
   // Labelled, so that what cannot be read is left out: a gauge without labels would be 0.
-  const ofFlag = (name: string, help: string, read: (flag: StoredFlag) => Promise<number>) => ({
+  const ofFlag = (name: string, help: string, read: (flag: StoredFlag) => Promise<number | null>) => ({
     name,
     help,
     labels: ['version'],
     read: async () => {
       const flag = await ports.cutover.current()
-      return flag === undefined ? [] : [{ labels: { version: `${flag.version}` }, value: await read(flag) }]
+      const value = flag === undefined ? null : await read(flag)
+      return flag === undefined || value === null ? [] : [{ labels: { version: `${flag.version}` }, value }]
     },
   })
   return [
@@ -60,8 +61,9 @@ export function routeGauges(ports: Sources): GaugeSource[] {
     ofFlag(
       'cutover_ratio_p',
       'Chance of a split of the owners as odd as that of the last hour, were it the flag’s; below 0.001 it is not',
+      // A provider of its own deals the owners otherwise.
       async ({ version, percent }) =>
-        checkRatio(await ports.comparison.ownersBySide(version, RATIO_WINDOW_S), percent).pValue,
+        hasProvider ? null : checkRatio(await ports.comparison.ownersBySide(version, RATIO_WINDOW_S), percent).pValue,
     ),
   ]
 }

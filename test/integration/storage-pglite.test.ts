@@ -102,6 +102,7 @@ test('PGlite keeps its rows in its folder', async () => {
     '0011-timeline',
     '0012-cutover',
     '0013-ended-of-owner',
+    '0014-watched-by-route',
   ])
   await createJobStore(first).create(job)
   await first.destroy()

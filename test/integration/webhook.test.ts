@@ -134,7 +134,7 @@ test('a process that is full says when to come back, and takes answers again whe
       call.flushHeaders()
     })
   // More than there are places: those asked meanwhile must not keep one of these out.
-  const calls = await Promise.all(Array.from({ length: 80 }, open))
+  const calls = await Promise.all(Array.from({ length: 150 }, open))
   const untilStatus = async (wanted: number) => {
     for (;;) {
       const answer = await answerTo(urlOf(jobId), completed({ job_id: jobId }))

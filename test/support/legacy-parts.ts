@@ -115,6 +115,7 @@ export const GOES: readonly string[] = [
 /** Files that stay, and what in them goes. */
 export const CHANGES: Readonly<Record<string, string>> = {
   'package.json': 'the scripts `analysis-server` and `cutover`, the packages @openfeature/*',
+  'scripts/chaos/world.ts': 'GUARD_INTERVAL_S',
   'scripts/doctor.ts': 'the check of the direct route',
   'scripts/doctor/jobs.ts': 'what is expected of rows of the direct route',
   'src/config.ts': 'problemsOfDirectRoute',
@@ -150,6 +151,7 @@ export const CHANGES: Readonly<Record<string, string>> = {
   'src/services/offer-upload.ts': 'the same',
   'src/storage/claim-stalled.ts': 'the route, and what is held back',
   'src/storage/job-store.ts': 'the route in countInFlight',
+  'src/storage/migrations/0014-watched-by-route.ts': 'stays; a further one makes `jobs_watched` whole again',
   'src/storage/tables.ts': 'CutoverVersionsTable, with a migration that drops it',
   'src/system.ts': 'the local analysis server',
   'src/telemetry/metrics.ts': 'routes, direct_calls, webhooks, answers, legacy_use, cutover_changes, guard',

@@ -1,6 +1,6 @@
 import { ownerOf } from '../auth.ts'
 import { comparedCutoverSchema } from '../cutover-comparison-schemas.ts'
-import { readComparison } from '../cutover-comparison-view.ts'
+import { NO_COMPARISON, readComparison } from '../cutover-comparison-view.ts'
 import { cutoverChangeSchema, cutoverQuerySchema, cutoverStateSchema } from '../cutover-schemas.ts'
 import { NO_CUTOVER, putCutover, readCutover } from '../cutover-view.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
@@ -16,7 +16,11 @@ export async function cutoverRoutes(
     path,
     { schema: { querystring: cutoverQuerySchema, response: { 200: comparedCutoverSchema } } },
     async (request) => {
-      const [flag, comparison] = await Promise.all([readCutover(ports, settings, request.query), readComparison(ports)])
+      const { figures = true } = request.query
+      const [flag, comparison] = await Promise.all([
+        readCutover(ports, settings, request.query),
+        figures ? readComparison(ports, settings) : NO_COMPARISON,
+      ])
       return { ...flag, ...comparison }
     },
   )

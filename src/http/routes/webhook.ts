@@ -22,9 +22,11 @@ declare module 'fastify' {
 
 /** Results beyond a message's size lie in S3; what is larger than this is none of ours. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024
-/** Answers that are read, or wait to be, in one process. */
-const MAX_AT_ONCE = 64
-const PLACES = { most: MAX_AT_ONCE, mostOfAddress: MAX_AT_ONCE / 4, bytesOfAddress: MAX_BODY_BYTES }
+/** Of an answer whose sender does not say how long it is, as many HTTP clients do not unless they are told to. */
+const MAX_CHUNKED_BYTES = 256 * 1024
+/** Answers that are read, or wait to be, in one process. An installation's servers may all be behind one address. */
+const MAX_AT_ONCE = 256
+const PLACES = { most: MAX_AT_ONCE, mostOfAddress: MAX_AT_ONCE / 2, bytesOfAddress: MAX_BODY_BYTES }
 /** An analysis server has the whole answer before it sends it. */
 const MAX_READ_S = 10
 const RETRY_AFTER_S = 2
@@ -101,12 +103,13 @@ async function withBody<T>(
   use: (bytes: Buffer) => Promise<T>,
 ): Promise<T> {
   const maxBytes = sizeOf(request)
+  const isTooLarge = () => (request.headers['content-length'] === undefined ? tooLong() : tooLarge())
   const uploadTimeoutS = Math.min(limits.uploadTimeoutS, MAX_READ_S)
   const { signal, pace, end } = waitForUpload(request, { ...limits, uploadTimeoutS })
   const toError = (cause: Error) => new AppError('upload-aborted', 'The connection ended before the answer', { cause })
   const body = addAbortSignal(signal, detachBody(request.raw, { toError }))
   body.on('error', () => {})
-  const rules = { maxBytes, tooLarge, signal, pace }
+  const rules = { maxBytes, tooLarge: isTooLarge, signal, pace }
   try {
     return await unlessAborted(signal, withWhole({ memory: ports.answerMemory }, body, rules, use))
   } finally {
@@ -118,15 +121,18 @@ async function withBody<T>(
 /** What memory is taken for: told by the sender, so that one who sends little holds little. */
 function sizeOf({ headers }: FastifyRequest): number {
   const announced = headers['content-length']
-  if (announced === undefined) {
-    throw new AppError('request-invalid', 'Say how long the answer is: send content-length, and no transfer-encoding.')
-  }
+  if (announced === undefined) return MAX_CHUNKED_BYTES
   if (Number(announced) > MAX_BODY_BYTES) throw tooLarge()
   return Number(announced)
 }
 
 function tooLarge(): AppError {
   const detail = `An answer has at most ${MAX_BODY_BYTES} bytes; send what is larger as result_s3_url.`
+  return new AppError('request-too-large', detail)
+}
+
+function tooLong(): AppError {
+  const detail = `An answer of more than ${MAX_CHUNKED_BYTES} bytes says how long it is: send content-length.`
   return new AppError('request-too-large', detail)
 }
 

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { cutoverComparisonFields } from '../../../src/http/cutover-comparison-schemas.ts'
-import { viewComparison } from '../../../src/http/cutover-comparison-view.ts'
+import { NO_COMPARISON, readComparison, viewComparison } from '../../../src/http/cutover-comparison-view.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { routeGauges } from '../../../src/telemetry/route-gauge.ts'
 import { flagChange } from '../../contracts/cutover-store.ts'
@@ -12,6 +12,8 @@ import { createFakePorts } from '../../support/fake-ports.ts'
 
 const GUARD = { steps: [10, 50], holdS: 600, minOwners: 20, halted: false }
 const schema = Type.Object(cutoverComparisonFields)
+/** Our own flag decides. */
+const OURS = { provider: null }
 
 async function prepare() {
   const ports = createFakePorts()
@@ -31,7 +33,7 @@ async function prepare() {
 
 test('an admin reads both routes over both windows, the split of the owners and what the guard thinks', async () => {
   const { ports, flag } = await prepare()
-  const view = await viewComparison(ports, flag)
+  const view = await viewComparison(ports, flag, OURS)
   assert.ok(Value.Check(schema, view), JSON.stringify([...Value.Errors(schema, view)]))
   assert.deepEqual(
     view.routes.map(({ window_s: windowS, queue, direct }) => [windowS, queue.accepted, direct.accepted]),
@@ -52,10 +54,10 @@ test('an admin reads both routes over both windows, the split of the owners and 
 
 test('without a flag there is nothing to check, and without a guard no state', async () => {
   const ports = createFakePorts()
-  const { routes, ...none } = await viewComparison(ports, undefined)
+  const { routes, ...none } = await viewComparison(ports, undefined, OURS)
   assert.deepEqual([routes.length, none], [2, { ratio_check: null, guard_state: null }])
   const flag = await ports.cutover.change(flagChange(), 0)
-  assert.equal((await viewComparison(ports, flag)).guard_state, null)
+  assert.equal((await viewComparison(ports, flag, OURS)).guard_state, null)
 })
 
 test('the metrics show the same', async () => {
@@ -101,4 +103,24 @@ test('before a flag is set there is no percentage in the metrics, and nothing fa
   for (const source of routeGauges(createFakePorts())) metrics.addGauges(source)
   const { text } = await metrics.render()
   assert.doesNotMatch(text, /tonewire_cutover_percent(\{.*\})? \d|scrape_failures_total\{/)
+})
+
+test('where a company’s own provider decides, the split says nothing of the flag: neither the answer nor the gauge has it', async () => {
+  const { ports, flag } = await prepare()
+  assert.notEqual((await viewComparison(ports, flag, OURS)).ratio_check, null)
+  assert.equal((await viewComparison(ports, flag, { provider: './provider.ts' })).ratio_check, null)
+  const [own, theirs] = [false, true].map((hasProvider) =>
+    routeGauges(ports, { hasProvider }).find(({ name }) => name === 'cutover_ratio_p'),
+  )
+  assert.equal((await own!.read()).length, 1)
+  assert.deepEqual(await theirs!.read(), [])
+})
+
+test('a comparison that fails leaves the flag readable, and is logged', async () => {
+  const { ports } = await prepare()
+  const warned: string[] = []
+  const log = { ...ports.log, warn: (_fields: object, sentence: string) => void warned.push(sentence) }
+  ports.comparison.setDown(true)
+  assert.deepEqual(await readComparison({ ...ports, log }, OURS), NO_COMPARISON)
+  assert.deepEqual(warned, ['routes not compared'])
 })

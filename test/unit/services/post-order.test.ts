@@ -46,16 +46,23 @@ test('an answer that overtakes the record of its order is not undone by it', asy
   assert.equal((await rowOf(ports, job)).status, 'completed')
 })
 
-test('an order that is refused ends its job for good, with the status', async () => {
+test('an order that is refused ends its job, with the status; one that could not be read may be tried again', async () => {
   const ports = createFakePorts()
-  ports.analysisServer.answers.push({ kind: 'refused', status: 422, detail: 'it answered 422' })
-  const job = await addJob(ports, 'stored', DIRECT)
-  await dispatchJob(ports, job)
-  await ports.analysisServer.settled()
-  const { status, error } = await rowOf(ports, job)
-  assert.deepEqual([status, error?.code, error?.retryable], ['failed', 'analysis-server-refused', false])
-  assert.match(error?.detail ?? '', /422/)
-  assert.deepEqual(publishedSteps(ports, job), ['failed 25'])
+  for (const [refusal, retryable] of [
+    [413, false],
+    [415, false],
+    [400, true],
+    [422, true],
+  ] as const) {
+    ports.analysisServer.answers.push({ kind: 'refused', status: refusal, detail: `it answered ${refusal}` })
+    const job = await addJob(ports, 'stored', DIRECT)
+    await dispatchJob(ports, job)
+    await ports.analysisServer.settled()
+    const { status, error } = await rowOf(ports, job)
+    assert.deepEqual([status, error?.code, error?.retryable], ['failed', 'analysis-server-refused', retryable])
+    assert.ok(error?.detail.includes(`${refusal}`))
+    assert.deepEqual(publishedSteps(ports, job), ['failed 25'])
+  }
 })
 
 test('a refusal does not end a job whose earlier order was taken', async () => {
