@@ -8,14 +8,14 @@ import type { ServerResponse } from 'node:http'
 import type { Frame } from '../domain/event-reader.ts'
 import type { Sink } from '../services/follower.ts'
 import { type Backlog, createBacklog } from './backlog.ts'
-import { formatFrame, formatHeartbeat } from './sse.ts'
+import { formatFrame, formatHeartbeat, formatRetry, RETRY_MS } from './sse.ts'
 
 export interface EventStream extends Sink {
   /** Says that the connection lives, and how far its client has come; nothing while more is waiting. */
   beat(cursor: string | undefined): void
   /** Undefined while the client keeps up; else resolves when it has taken what waits, or has gone. */
   ready(): Promise<void> | undefined
-  /** Ends after what waits, with a last word. */
+  /** Ends after what waits, with a last word: by default when to come back. */
   end(lastWord?: string): void
   /** Since when the client has read nothing of what waits for it; undefined while it keeps up. */
   stalledSinceMs(): number | undefined
@@ -37,7 +37,7 @@ export function createEventStream(
   /** Made when it is needed: most clients read what they are sent. */
   let backlog: Backlog | undefined
   let stalledSinceMs: number | undefined
-  let ending: { readonly lastWord: string | undefined } | undefined
+  let ending: { readonly lastWord: string } | undefined
   let waiting: Waiting | undefined
 
   const isOver = (): boolean => raw.writableEnded || raw.destroyed
@@ -79,7 +79,7 @@ export function createEventStream(
       // A cursor must not overtake what its client has yet to get.
       if (!isOver() && ending === undefined && stalledSinceMs === undefined) write(formatHeartbeat(cursor))
     },
-    end(lastWord) {
+    end(lastWord = formatRetry(RETRY_MS)) {
       if (isOver() || ending !== undefined) return
       ending = { lastWord }
       if (backlog === undefined) raw.end(lastWord)

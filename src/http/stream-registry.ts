@@ -5,7 +5,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Following } from '../services/follower.ts'
 import { createEventStream, type EventStream } from './event-stream.ts'
-import { formatRetry, RETRY_MS } from './sse.ts'
 
 export interface StreamLimits {
   /** Streams of this process. Default 8,000. */
@@ -74,7 +73,7 @@ export function createStreamRegistry(limits: StreamLimits = {}, now = () => perf
   function attend({ stream, audience, following, endsAtMs }: Entry): void {
     const nowMs = now()
     if (nowMs - (stream.stalledSinceMs() ?? nowMs) > stallMs) stream.cut()
-    else if (nowMs >= endsAtMs) stream.end(formatRetry(RETRY_MS))
+    else if (nowMs >= endsAtMs) stream.end()
     else {
       stream.beat(following?.cursor())
       void audience.isAllowed().then((allowed) => allowed || stream.end())
@@ -117,7 +116,7 @@ export function createStreamRegistry(limits: StreamLimits = {}, now = () => perf
     },
     followed: () => followedIn(entries.all()),
     endAll() {
-      for (const { stream } of entries.all()) stream.end(formatRetry(RETRY_MS))
+      for (const { stream } of entries.all()) stream.end()
     },
     close: entries.stop,
   }

@@ -5,13 +5,16 @@ import { createReader, passSnapshots } from '../../domain/event-reader.ts'
 import { isTerminal, type Job } from '../../domain/job.ts'
 import { followJob, type Resumed, resumeAt } from '../../services/follow-job.ts'
 import { followOwner } from '../../services/follow-owner.ts'
-import type { Following } from '../../services/follower.ts'
+import type { Following, Sink } from '../../services/follower.ts'
 import { identityOf, ownerOf, stillValid } from '../auth.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
 import { eventsQuerySchema, jobParamsSchema, ownerEventsQuerySchema } from '../schemas.ts'
 import { BUSY_RETRY_MS, beginStream, sendRetryLater } from '../sse.ts'
 import type { OpenStream } from '../stream-registry.ts'
 import { findOwnJob } from './jobs.ts'
+
+/** What a stream ends with that nobody is to come back to. */
+const NO_WORD = ''
 
 /** The progress of a job, or of all jobs of an owner, as server-sent events. */
 export async function eventRoutes(app: App, deps: AppDependencies): Promise<void> {
@@ -23,7 +26,7 @@ export async function eventRoutes(app: App, deps: AppDependencies): Promise<void
       const job = await findOwnJob(deps, ownerOf(request), request.params.job_id)
       const resumed = await resume(deps, job, cursorOf(request, request.query))
       if (resumed === 'past-the-end') return reply.code(204).send()
-      const begin = (output: OpenStream) => followJob(deps.ports, job, resumed.from, output)
+      const begin = (output: OpenStream) => followJob(deps.ports, job, resumed.from, untilEnd(job, output))
       return stream(deps, reply, { all: false, begin, orElse: (output) => tellEnd(job, output) })
     },
   )
@@ -73,11 +76,27 @@ async function stream(deps: AppDependencies, reply: FastifyReply, { all, begin, 
   }
 }
 
+/** Only behind the terminal event of its job a stream ends without a time to come back: there is nothing more. */
+function untilEnd({ attempt }: Job, output: OpenStream): Sink {
+  let isAtEnd = false
+  return {
+    follow: output.follow,
+    ready: output.ready,
+    send(frame, percentageOf) {
+      // An attempt before the row's may have ended on the way.
+      isAtEnd = (parseCursor(frame.id)?.end?.attempt ?? 0) >= attempt
+      output.send(frame, percentageOf)
+    },
+    end: () => output.end(isAtEnd ? NO_WORD : undefined),
+  }
+}
+
 /** A row that has ended says all there is to say. */
 function tellEnd(job: Job, output: OpenStream): void {
   if (!isTerminal(job.status)) return
   const reader = createReader(job, undefined)
   for (const frame of passSnapshots(reader, [job], { epoch: '0', seq: 0 })) output.send(frame)
+  output.end(NO_WORD)
 }
 
 /** In lower case; every one has to be the asker's own. */
@@ -115,6 +134,6 @@ interface CursorQuery {
 
 /** The header wins: it is what a browser has got last, while the address is the one it began with. */
 function cursorOf({ headers }: FastifyRequest, { last_event_id: snake, lastEventId: camel }: CursorQuery) {
-  const header = headers['last-event-id']
-  return parseCursor(typeof header === 'string' && header !== '' ? header : (snake ?? camel))
+  const given = [headers['last-event-id'], snake, camel].flat()
+  return parseCursor(given.find((text) => text !== undefined && text !== ''))
 }
