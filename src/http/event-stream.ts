@@ -17,7 +17,7 @@ export interface EventStream extends Sink {
   ready(): Promise<void> | undefined
   /** Ends after what waits, with a last word: by default when to come back. */
   end(lastWord?: string): void
-  /** Since when the client has read nothing of what waits for it; undefined while it keeps up. */
+  /** Since when the client has read nothing of what waits for it, the end included; undefined while it keeps up. */
   stalledSinceMs(): number | undefined
   cut(): void
 }
@@ -48,6 +48,12 @@ export function createEventStream(
     raw.once('drain', flush)
   }
 
+  /** A client that does not take the end is one that stalls: nothing drains any more that would tell. */
+  function finish(lastWord: string): void {
+    stalledSinceMs ??= now()
+    raw.end(lastWord)
+  }
+
   function flush(): void {
     stalledSinceMs = undefined
     while (backlog !== undefined && stalledSinceMs === undefined && !isOver()) {
@@ -56,7 +62,7 @@ export function createEventStream(
       else write(bytes)
     }
     if (ending === undefined && stalledSinceMs === undefined) waiting?.tell()
-    if (ending !== undefined && backlog === undefined && !isOver()) raw.end(ending.lastWord)
+    if (ending !== undefined && backlog === undefined && !isOver()) finish(ending.lastWord)
   }
 
   return {
@@ -82,7 +88,7 @@ export function createEventStream(
     end(lastWord = formatRetry(RETRY_MS)) {
       if (isOver() || ending !== undefined) return
       ending = { lastWord }
-      if (backlog === undefined) raw.end(lastWord)
+      if (backlog === undefined) finish(lastWord)
     },
     stalledSinceMs: () => stalledSinceMs,
     cut: () => void raw.destroy(),

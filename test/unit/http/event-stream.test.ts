@@ -106,6 +106,29 @@ test('a client that has stalled is known by since when, until it reads again', a
   await reading
 })
 
+test('a stream that was ended counts as stalled from then on, until its client has taken it', async () => {
+  let nowMs = 5
+  const { stream } = await openStalled({ now: () => nowMs })
+  stream.end()
+  nowMs = 50
+  assert.equal(stream.stalledSinceMs(), 5)
+})
+
+test('an end that waited counts as stalled since it was written', async () => {
+  let nowMs = 5
+  const { raw, stream, send, fill, readAll } = await openStalled({ now: () => nowMs })
+  fill()
+  send('waiting')
+  stream.end()
+  nowMs = 50
+  assert.equal(stream.stalledSinceMs(), 5)
+  const drained = once(raw, 'drain')
+  const reading = readAll()
+  await drained
+  assert.equal(stream.stalledSinceMs(), 50)
+  await reading
+})
+
 test('who has more for a client than it takes is told when it reads again, and when it has gone', async () => {
   const { raw, stream, send, fill, readAll } = await openStalled()
   assert.equal(stream.ready(), undefined)

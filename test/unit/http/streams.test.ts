@@ -6,11 +6,13 @@ import { test } from 'node:test'
 import { createStreamRegistry, HEARTBEAT_MS } from '../../../src/http/stream-registry.ts'
 
 /** A response whose client is there, and a way to make it go. */
-async function openResponse() {
+async function openResponse({ reads = true } = {}) {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const request = get({ port, host: '127.0.0.1' }).on('error', () => {})
+  // A response that somebody listens for waits until it is read.
+  if (!reads) request.on('response', () => {})
   const [, raw] = (await once(server, 'request')) as [unknown, ServerResponse]
   const leave = async (): Promise<void> => {
     request.destroy()
@@ -24,6 +26,8 @@ async function openResponse() {
   return { raw, leave, read, close: () => server.close() }
 }
 
+/** No connection holds as much whose client reads nothing. */
+const MORE_THAN_FITS = 'x'.repeat(32 * 1024 ** 2)
 const AUDIENCE = { owner: 'acme', all: false, isAllowed: async () => true }
 const following = (openJobs: string[], onStop = () => {}) => ({
   cursor: () => 'e.7',
@@ -86,6 +90,36 @@ test('heartbeats tell how far a stream has come, and one that has lived its time
   registry.close()
   close()
 })
+
+for (const ended of [false, true]) {
+  const named = ended ? 'a stream that was ended and is not taken' : 'a client that reads nothing'
+  test(`${named} is cut after its time, and its place is free again`, async () => {
+    let nowMs = 0
+    const registry = createStreamRegistry({ heartbeatMs: 10, stallMs: 50, maxStreams: 1 }, () => nowMs)
+    const { raw, close } = await openResponse({ reads: false })
+    let asked = Promise.withResolvers<void>()
+    const isAllowed = async (): Promise<boolean> => {
+      asked.resolve()
+      return true
+    }
+    const stream = registry.open(raw, { ...AUDIENCE, isAllowed })
+    if (ended) {
+      // What the stream has not seen waiting, as where the socket holds it.
+      raw.write(MORE_THAN_FITS)
+      stream.end()
+    } else stream.send({ event: 'progress', data: MORE_THAN_FITS })
+    nowMs = 50
+    await asked.promise
+    assert.deepEqual([raw.destroyed, registry.room('acme')], [false, 'full'])
+    asked = Promise.withResolvers()
+    const closed = once(raw, 'close')
+    nowMs = 70
+    await Promise.race([closed, asked.promise.then(() => assert.fail('not cut'))])
+    assert.deepEqual([raw.writableFinished, registry.room('acme')], [false, 'free'])
+    registry.close()
+    close()
+  })
+}
 
 test('there is room for so many streams, of one owner and in all, and again when one has gone', async () => {
   const registry = createStreamRegistry({ maxStreams: 2, maxStreamsPerOwner: 1 })
