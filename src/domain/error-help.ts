@@ -46,6 +46,8 @@ export const ERROR_HELP: Readonly<Record<ErrorCode, string>> = {
   'too-many-uploads': 'As many uploads run as this owner may have. Wait for one to end.',
   'too-many-streams':
     'As many event streams are open, waiting requests included, as this owner may have on one process. Close some, or follow all jobs on one: GET /v1/events.',
+  'streams-full':
+    'This process has as many event streams and waiting requests as it may. Come back after Retry-After, or read the job without `wait_s`.',
   'too-many-jobs': 'As many jobs are unfinished as this owner may have. Wait for some to end.',
   'database-unavailable': 'The database is away. Come back after Retry-After.',
   'storage-unavailable': 'The object store is away. Come back after Retry-After.',

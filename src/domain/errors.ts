@@ -45,6 +45,7 @@ export const ERRORS = {
   'rate-limited': { status: 429, title: 'There is a limit on how much may be sent', retry: 'later' },
   'too-many-uploads': { status: 429, title: 'Too many uploads at once', retry: 'later' },
   'too-many-streams': { status: 429, title: 'Too many event streams at once', retry: 'never' },
+  'streams-full': { status: 503, title: 'There is no room for another stream', retry: 'later' },
   'too-many-jobs': { status: 429, title: 'Too many unfinished jobs', retry: 'later' },
   'database-unavailable': { status: 503, title: 'The database cannot be reached', retry: 'later' },
   'storage-unavailable': { status: 503, title: 'The object store cannot be reached', retry: 'later' },

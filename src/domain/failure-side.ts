@@ -50,6 +50,7 @@ export const FAILURE_SIDES: Readonly<Record<ErrorCode, FailureSide>> = {
   'rate-limited': 'client',
   'too-many-uploads': 'client',
   'too-many-streams': 'client',
+  'streams-full': 'ours',
   'too-many-jobs': 'client',
   'database-unavailable': 'ours',
   'storage-unavailable': 'ours',

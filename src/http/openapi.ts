@@ -15,6 +15,7 @@ import { type Operation, TAGS } from './descriptions/operation.ts'
 import { OTHER_OPERATIONS } from './descriptions/other-operations.ts'
 import { UPLOAD_OPERATIONS } from './descriptions/upload-operations.ts'
 import { WEBHOOK_OPERATIONS } from './descriptions/webhook-operations.ts'
+import { carriesRetryAfter } from './problems.ts'
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...JOB_OPERATIONS,
@@ -130,7 +131,7 @@ function byStatus(codes: readonly ErrorCode[]): [string, ErrorCode[]][] {
 function problemAnswer(codes: readonly ErrorCode[]): Described['responses'][string] {
   const [first] = codes as [ErrorCode, ...ErrorCode[]]
   const { status } = ERRORS[first]
-  const comesBack = codes.some((code) => ERRORS[code].retry === 'later') && status !== 500
+  const comesBack = codes.some(carriesRetryAfter)
   const names = ['x-request-id', ...(comesBack ? ['retry-after'] : []), ...(status === 401 ? ['www-authenticate'] : [])]
   return {
     description: codes.map((code) => `\`${code}\`: ${ERRORS[code].title}.`).join(' '),

@@ -29,6 +29,12 @@ export function formatRawProblem(error: AppError): { status: number; headers: Re
 /** How long a client should wait before it tries again, where trying again can help. */
 const RETRY_AFTER_S = 5
 
+/** Every 429 and 503, also one that a stream is refused with for good: pollers get it too. And what else passes. */
+export function carriesRetryAfter(code: ErrorCode): boolean {
+  const { status, retry } = ERRORS[code]
+  return status === 429 || status === 503 || (status < 500 && retry === 'later')
+}
+
 const FASTIFY_ERRORS: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'upload-type-unsupported',
   FST_ERR_CTP_EMPTY_TYPE: 'upload-type-unsupported',
@@ -67,8 +73,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     return undefined
   }
   const retryAfterS = error instanceof AppError ? error.retryAfterS : undefined
-  const comesBack = problem.status < 500 ? ERRORS[problem.code].retry === 'later' : problem.status === 503
-  if (comesBack) reply.header('retry-after', String(retryAfterS ?? RETRY_AFTER_S))
+  if (carriesRetryAfter(problem.code)) reply.header('retry-after', String(retryAfterS ?? RETRY_AFTER_S))
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer')
   return reply.code(problem.status).header('x-request-id', request.id).type('application/problem+json').send(problem)
 }

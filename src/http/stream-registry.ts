@@ -7,7 +7,7 @@ import type { Following } from '../services/follower.ts'
 import { createEventStream, type EventStream } from './event-stream.ts'
 
 export interface StreamLimits {
-  /** Streams of this process. Default 8,000. */
+  /** Streams of this process, requests that wait included. Default 8,000. */
   readonly maxStreams?: number
   /** Streams of one owner on this process. Default 500. */
   readonly maxStreamsPerOwner?: number
@@ -35,7 +35,7 @@ export interface OpenStream extends EventStream {
 export interface StreamRegistry {
   /** `full`: this process has no room. `too-many`: this owner has as many as it may. */
   room(owner: string): 'free' | 'full' | 'too-many'
-  /** Counts a request that waits as a stream of its owner until the returned function is called. */
+  /** Counts a request that waits as a stream, of its owner and of all, until the returned function is called. */
   hold(owner: string): () => void
   open(raw: ServerResponse, audience: Audience): OpenStream
   /** How many are open. */
@@ -62,13 +62,7 @@ export function createStreamRegistry(limits: StreamLimits = {}, now = () => perf
   const { maxStreams = 8000, maxStreamsPerOwner = 500, streamLifetimeS = 600 } = limits
   const { heartbeatMs = HEARTBEAT_MS, stallMs = STALL_MS } = limits
   const entries = createRound<Entry>(heartbeatMs, now, attend)
-  const ofOwner = new Map<string, number>()
-
-  function count(owner: string, by: number): void {
-    const sum = (ofOwner.get(owner) ?? 0) + by
-    if (sum === 0) ofOwner.delete(owner)
-    else ofOwner.set(owner, sum)
-  }
+  const places = createPlaces()
 
   function attend({ stream, audience, following, endsAtMs }: Entry): void {
     const nowMs = now()
@@ -83,23 +77,20 @@ export function createStreamRegistry(limits: StreamLimits = {}, now = () => perf
   function enter(raw: ServerResponse, entry: Entry): void {
     const { owner } = entry.audience
     entries.add(entry)
-    count(owner, 1)
+    const release = places.take(owner)
     raw.once('close', () => {
       entries.delete(entry)
-      count(owner, -1)
+      release()
       entry.following?.stop()
     })
   }
 
   return {
     room(owner) {
-      if (entries.size >= maxStreams) return 'full'
-      return (ofOwner.get(owner) ?? 0) < maxStreamsPerOwner ? 'free' : 'too-many'
+      if (places.taken >= maxStreams) return 'full'
+      return places.takenBy(owner) < maxStreamsPerOwner ? 'free' : 'too-many'
     },
-    hold(owner) {
-      count(owner, 1)
-      return () => count(owner, -1)
-    },
+    hold: places.take,
     open(raw, audience) {
       const endsAtMs = now() + streamLifetimeS * 1000 * (0.5 + Math.random() / 2)
       const entry: Entry = { stream: createEventStream(raw, { now }), audience, endsAtMs, following: undefined }
@@ -119,6 +110,31 @@ export function createStreamRegistry(limits: StreamLimits = {}, now = () => perf
       for (const { stream } of entries.all()) stream.end()
     },
     close: entries.stop,
+  }
+}
+
+/** Counts streams and requests that wait, in all and of each owner. */
+function createPlaces() {
+  const ofOwner = new Map<string, number>()
+  let taken = 0
+
+  function count(owner: string, by: number): void {
+    taken += by
+    const sum = (ofOwner.get(owner) ?? 0) + by
+    if (sum === 0) ofOwner.delete(owner)
+    else ofOwner.set(owner, sum)
+  }
+
+  return {
+    get taken() {
+      return taken
+    },
+    takenBy: (owner: string): number => ofOwner.get(owner) ?? 0,
+    /** Until the returned function is called. */
+    take(owner: string): () => void {
+      count(owner, 1)
+      return () => count(owner, -1)
+    },
   }
 }
 

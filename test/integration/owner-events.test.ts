@@ -71,8 +71,12 @@ test('an owner with as many streams as it may have is refused one more, and a fu
   for (const url of [ALL, `${system.url}/v1/jobs/${jobId}?wait_s=20`]) {
     const refused = await getJson(url, TEST_KEY)
     assert.deepEqual([refused.status, refused.body.code], [429, 'too-many-streams'])
+    assert.match(String(refused.headers.get('retry-after')), /^\d+$/)
   }
   streams.push(await openEvents(ALL, OTHER_KEY))
+  const refused = await getJson(`${system.url}/v1/jobs/${jobId}?wait_s=20`, TEST_KEY)
+  assert.deepEqual([refused.status, refused.body.code], [503, 'streams-full'])
+  assert.match(String(refused.headers.get('retry-after')), /^\d+$/)
   const full = await openEvents(ALL, OTHER_KEY)
   await full.ended
   assert.equal(full.status, 200)

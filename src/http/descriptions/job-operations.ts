@@ -82,7 +82,7 @@ export const JOB_OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       'With `wait_s` it is for clients that cannot stream: ask with `after` = the `event_cursor` of the last answer, ' +
       'again and again, and no change is missed. `progress` and `message` are then those of the last event.',
-    problems: ['job-not-found', 'too-many-streams'],
+    problems: ['job-not-found', 'too-many-streams', 'streams-full'],
   },
   'POST /v1/jobs/{job_id}/cancel': {
     id: 'cancelJob',

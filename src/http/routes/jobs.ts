@@ -51,8 +51,12 @@ interface Waiting {
 
 async function waitForChange(deps: AppDependencies, { raw }: FastifyReply, job: Job, { waitS, after }: Waiting) {
   const { owner } = job
-  if (deps.streams.room(owner) === 'too-many') {
+  const room = deps.streams.room(owner)
+  if (room === 'too-many') {
     throw new AppError('too-many-streams', `${owner} has as many event streams and waiting requests as it may`)
+  }
+  if (room === 'full') {
+    throw new AppError('streams-full', 'This process has as many event streams and waiting requests as it may')
   }
   const release = deps.streams.hold(owner)
   const gone = new AbortController()

@@ -139,11 +139,15 @@ test('a heartbeat has a second to come to its client within the 15 s that are pr
   assert.ok(HEARTBEAT_MS <= 14_000)
 })
 
-test('a request that waits counts as a stream of its owner for as long as it does', async () => {
-  const registry = createStreamRegistry({ maxStreamsPerOwner: 1 })
+test('a request that waits counts as a stream of its owner, and of all, for as long as it does', async () => {
+  const registry = createStreamRegistry({ maxStreamsPerOwner: 1, maxStreams: 2 })
   const release = registry.hold('acme')
   assert.deepEqual([registry.room('acme'), registry.room('other'), registry.size], ['too-many', 'free', 0])
+  const releaseOther = registry.hold('other')
+  assert.equal(registry.room('third'), 'full')
   release()
-  assert.equal(registry.room('acme'), 'free')
+  assert.deepEqual([registry.room('acme'), registry.room('other')], ['free', 'too-many'])
+  releaseOther()
+  assert.equal(registry.room('other'), 'free')
   registry.close()
 })
