@@ -4,6 +4,7 @@ import type { Frame } from '../domain/event-reader.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { followJob } from './follow-job.ts'
 import type { Following, FollowPorts } from './follower.ts'
+import { publishAgain } from './publish-job.ts'
 
 export interface AwaitedJob {
   /** With the percentage and the sentence of the last event. */
@@ -34,6 +35,8 @@ export async function awaitChange(
     end: changed.resolve,
   }
   try {
+    // A change whose publish was lost is none to the log, and whoever waits is no stream that heartbeats look after.
+    await publishAgain(ports, [job])
     const from = cursor ?? (await ports.progress.head(job.owner))
     const now = cursor === undefined ? await reread(ports, job) : job
     following = await followJob(ports, now, from, sink)

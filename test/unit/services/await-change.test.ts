@@ -47,6 +47,16 @@ for (const after of ['the cursor', 'now'] as const) {
   })
 }
 
+test('a change whose publish was lost is told at once', async () => {
+  const ports = createFakePorts()
+  const { job, cursor } = await addFollowedJob(ports, 'stored')
+  const [advanced] = await ports.jobs.advance([{ jobId: job.jobId, attempt: 1, to: 'queued' }])
+  assert.ok(advanced?.job)
+  const awaited = await awaitChange(ports, advanced.job, cursor, AbortSignal.timeout(1_000))
+  assert.deepEqual(awaited, { job: advanced.job, cursor: formatCursor(await ports.progress.head(job.owner)) })
+  assert.equal(ports.progress.entries.length, 2)
+})
+
 test('what the log no longer knows is told as a change', async () => {
   const ports = createFakePorts()
   const { job, cursor } = await addFollowedJob(ports, 'queued')
