@@ -49,8 +49,8 @@ interface Step {
   readonly progress: number
 }
 
-/** An owner with more jobs that ended since its log was lost is told of the oldest again. */
-const ENDS_KEPT = 200
+/** As many as a log that was lost is told anew of one owner; of an end before those its readers may hear twice. */
+const ENDS_KEPT = 500
 
 type Entry = LogPosition & { readonly event: Omit<ProgressEvent, 'owner'> | NotificationEvent }
 

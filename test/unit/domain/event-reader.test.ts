@@ -83,3 +83,12 @@ test('a hole, another epoch and an old entry are told apart', () => {
   assert.equal(standingOf(marked, { epoch: 'e', seq: 5, follows: '7' }), 'next')
   assert.equal(standingOf(marked, { epoch: 'e', seq: 5, follows: '8' }), 'ahead')
 })
+
+test('a log that begins afresh tells none of the last 500 ends again', () => {
+  const reader = createReader({ jobIds: undefined }, { epoch: 'e', seq: 0 })
+  const ends = Array.from({ length: 500 }, (_, i) => entry(i + 1, 'completed', 100, { jobId: `job-${i}` }))
+  assert.ok(ends.every((end) => passEntry(reader, end) !== undefined))
+  passGap(reader, new Date())
+  assert.ok(ends.every((end) => passEntry(reader, { ...end, epoch: 'f' }) === undefined))
+  assert.equal(reader.ended.size, 500)
+})
