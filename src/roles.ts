@@ -16,7 +16,7 @@ import { analyseRecording } from './services/analyse-recording.ts'
 import { buryingForwards } from './services/collect-dead-letters.ts'
 import { forwardJob } from './services/forward-job.ts'
 import { createForwardWindow } from './services/forward-window.ts'
-import { recordResult } from './services/record-result.ts'
+import { createProgressThrottle, recordResult } from './services/record-result.ts'
 
 export const WORKER_ROLES = ['forward', 'analyse', 'record', 'reconcile'] as const
 export type WorkerRole = (typeof WORKER_ROLES)[number]
@@ -36,14 +36,16 @@ export const ROLES: Readonly<Record<Role, (context: RoleContext) => Promise<void
         await ports.resultQueue.depth()
       },
     }),
-  record: ({ ports, config, signal, release }) =>
-    ports.resultQueue.consume((message) => recordResult(ports, message), {
+  record: ({ ports, config, signal, release }) => {
+    const mayTell = createProgressThrottle()
+    return ports.resultQueue.consume((message) => recordResult(ports, message, mayTell), {
       concurrency: config.recordConcurrency,
       signal,
       release,
       // Of a large result the object is looked for.
       probe: () => allOf(ports.jobs.check(), ports.objects.check()),
-    }),
+    })
+  },
   reconcile: runReconcileRole,
 }
 

@@ -6,6 +6,7 @@ import { resultPrefix } from '../domain/object-keys.ts'
 import { toProgressEvent } from '../domain/progress-event.ts'
 import type { Ports, ReceivedMessage, StatusChange, StoredResult } from '../ports.ts'
 import { publishEvents, publishJobs } from './publish-job.ts'
+import { createKeyedThrottle, type KeyedThrottle } from './throttle.ts'
 
 type Ending = Exclude<AnalysisAnswer, { type: 'progress' }>
 export type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'timeline' | 'metrics' | 'log'>
@@ -13,9 +14,23 @@ export type RecordPorts = Pick<Ports, 'jobs' | 'objects' | 'progress' | 'timelin
 type Message = Partial<Pick<ReceivedMessage, 'messageId' | 'receiveCount'>>
 type Received = Pick<ReceivedMessage, 'body'> & Message
 
-/** Records one answer from the results queue; throws `message-invalid` or `job-not-found` for poison. */
-export async function recordResult(ports: RecordPorts, message: Received): Promise<void> {
-  await recordAnswer(ports, parseAnalysisAnswer(message.body), message)
+/** As of our own analyser: with the first word no more than five a second. */
+const PROGRESS_INTERVAL_MS = 250
+
+/** Of somebody else's analyser, which may say more than anybody reads: one for all that a process records. */
+export function createProgressThrottle(now?: () => number): KeyedThrottle {
+  return createKeyedThrottle(PROGRESS_INTERVAL_MS, now)
+}
+
+const always: KeyedThrottle = () => true
+
+/**
+ * Records one answer from the results queue; throws `message-invalid` or `job-not-found` for poison.
+ *
+ * @param mayTell by job, whether a percentage is told that moves nothing; the others are acknowledged and dropped
+ */
+export async function recordResult(ports: RecordPorts, message: Received, mayTell = always): Promise<void> {
+  await recordAnswer(ports, parseAnalysisAnswer(message.body), message, mayTell)
 }
 
 /** What became of an answer. */
@@ -30,9 +45,11 @@ export async function recordAnswer(
   ports: RecordPorts,
   answer: AnalysisAnswer,
   message: Message = {},
+  mayTell = always,
 ): Promise<Recorded> {
   try {
-    return await (answer.type === 'progress' ? recordProgress(ports, answer, message) : record(ports, answer, message))
+    if (answer.type === 'progress') return await recordProgress(ports, answer, message, mayTell)
+    return await record(ports, answer, message)
   } catch (error) {
     ports.timeline.note({ ...hopOf(answer, message), hop: 'record', outcome: 'error', detail: toAppError(error).code })
     throw error
@@ -76,6 +93,7 @@ async function recordProgress(
   ports: RecordPorts,
   answer: Extract<AnalysisAnswer, { type: 'progress' }>,
   message: Message,
+  mayTell: KeyedThrottle,
 ): Promise<Recorded> {
   const { job_id: jobId, attempt } = answer
   const [advanced] = await ports.jobs.advance([{ jobId, attempt, to: 'analysing' }])
@@ -89,6 +107,8 @@ async function recordProgress(
     await publishJobs(ports, [job])
     return recorded
   }
+  // What moved the row is a status, and begins an interval as well.
+  if (!mayTell(jobId) && !advanced?.moved) return recorded
   const now = { progress: analysisProgress(answer.progress), at: new Date() }
   const event = toProgressEvent(job, answer.message === undefined ? now : { ...now, message: answer.message })
   await publishEvents(ports, [event])

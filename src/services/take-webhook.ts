@@ -2,6 +2,7 @@
 import { AppError } from '../domain/errors.ts'
 import { parseAnalysisAnswer, parseOldAnswer } from '../domain/messages.ts'
 import { type Recorded, type RecordPorts, recordAnswer } from './record-result.ts'
+import type { KeyedThrottle } from './throttle.ts'
 
 export interface Webhook {
   /** Of its address. */
@@ -19,7 +20,11 @@ export interface Webhook {
  * @throws AppError `message-invalid` for what is no answer to this job, `job-not-found`, `job-not-direct`,
  *   `database-unavailable`, `storage-unavailable`
  */
-export async function takeWebhook(ports: RecordPorts, { jobId, attempt, body, isSigned }: Webhook): Promise<Recorded> {
+export async function takeWebhook(
+  ports: RecordPorts,
+  { jobId, attempt, body, isSigned }: Webhook,
+  mayTell?: KeyedThrottle,
+): Promise<Recorded> {
   const job = await ports.jobs.find(jobId)
   if (job === undefined) throw new AppError('job-not-found', `There is no job ${jobId}`)
   if (job.route !== 'direct') throw new AppError('job-not-direct', `Job ${jobId} took the queue.`)
@@ -30,5 +35,5 @@ export async function takeWebhook(ports: RecordPorts, { jobId, attempt, body, is
   if (attempt !== undefined && answer.attempt !== attempt) {
     throw new AppError('message-invalid', 'The attempt of the body is another than that of the address')
   }
-  return recordAnswer(ports, answer)
+  return recordAnswer(ports, answer, {}, mayTell)
 }

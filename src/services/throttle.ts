@@ -10,3 +10,22 @@ export function createThrottle(intervalMs: number, now: () => number = () => per
     task()
   }
 }
+
+/** For tasks of many: whether one of this key may run now. */
+export type KeyedThrottle = (key: string) => boolean
+
+/** The same for each key by itself. A key is kept for its interval; the last ones, until the next call. */
+export function createKeyedThrottle(intervalMs: number, now: () => number = () => performance.now()): KeyedThrottle {
+  /** When each is ready again, the next first. */
+  const readyAt = new Map<string, number>()
+  return (key) => {
+    const nowMs = now()
+    for (const [other, atMs] of readyAt) {
+      if (atMs > nowMs) break
+      readyAt.delete(other)
+    }
+    if (readyAt.has(key)) return false
+    readyAt.set(key, nowMs + intervalMs)
+    return true
+  }
+}

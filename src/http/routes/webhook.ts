@@ -6,6 +6,7 @@ import { AppError, toAppError } from '../../domain/errors.ts'
 import { JOB_STATUSES } from '../../domain/job.ts'
 import { checkSignature, readSignature, type Signature } from '../../domain/webhook-signature.ts'
 import { withWhole } from '../../services/read-whole.ts'
+import { createProgressThrottle } from '../../services/record-result.ts'
 import { takeWebhook } from '../../services/take-webhook.ts'
 import { createAnswerPlaces } from '../answer-places.ts'
 import type { App, AppDependencies } from '../dependencies.ts'
@@ -42,6 +43,7 @@ export async function webhookRoute(app: App, deps: AppDependencies): Promise<voi
   const { ports, webhook } = deps
   const unsigned = parseAddressList(webhook?.allowUnsignedFrom)
   const places = createAnswerPlaces(PLACES)
+  const mayTell = createProgressThrottle()
   app.removeAllContentTypeParsers()
   // The route reads the body itself, whatever it says it is.
   app.addContentTypeParser('*', (_request, _payload, done) => done(null))
@@ -69,7 +71,8 @@ export async function webhookRoute(app: App, deps: AppDependencies): Promise<voi
     try {
       const { job, outcome } = await withBody(deps, request, async (bytes) => {
         if (signature !== null && webhook?.secret !== undefined) checkSignature(signature, webhook.secret, bytes)
-        return takeWebhook(ports, { jobId, attempt, body: bytes.toString('utf8'), isSigned: signature !== null })
+        const sent = { jobId, attempt, body: bytes.toString('utf8'), isSigned: signature !== null }
+        return takeWebhook(ports, sent, mayTell)
       })
       ports.metrics.count('webhooks', { outcome })
       return { status: job.status }

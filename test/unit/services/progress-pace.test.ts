@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import type { Job } from '../../../src/domain/job.ts'
 import type { ProgressLog } from '../../../src/ports.ts'
 import { analyseRecording } from '../../../src/services/analyse-recording.ts'
 import { announceLater, createProgressReporter } from '../../../src/services/announce-upload.ts'
-import { addJob, createFakePorts } from '../../support/fake-ports.ts'
+import { publishJobs } from '../../../src/services/publish-job.ts'
+import { createProgressThrottle, recordResult } from '../../../src/services/record-result.ts'
+import { addJob, createFakePorts, publishedSteps } from '../../support/fake-ports.ts'
 import { messageFor } from '../../support/orders.ts'
 
 const BUSY_MS = 1300
@@ -55,4 +58,22 @@ test('an upload is told of five times a second at most, with its first event', a
   clocked.leave()
   assert.ok(clocked.times.length > 2)
   assert.ok(clocked.mostInASecond() <= MOST_PER_SECOND, String(clocked.times))
+})
+
+test('somebody else’s analyser is told of five times a second at most for each job, and no status is left out', async () => {
+  const ports = createFakePorts()
+  const [one, other] = [await addJob(ports, 'forwarded'), await addJob(ports, 'forwarded', { owner: 'other' })]
+  await publishJobs(ports, [one, other])
+  let nowMs = 0
+  const mayTell = createProgressThrottle(() => nowMs)
+  const send = ({ jobId }: Job, answer: object): Promise<void> =>
+    recordResult(ports, { body: JSON.stringify({ version: 1, job_id: jobId, attempt: 1, ...answer }) }, mayTell)
+  for (; nowMs < 1000; nowMs += 50) {
+    for (const job of [one, other]) await send(job, { type: 'progress', progress: 66 + nowMs / 50 })
+  }
+  nowMs -= 1
+  await send(one, { type: 'completed', result: { version: 1 } })
+  const steps = ['forwarded 60', 'analysing 66', 'analysing 71', 'analysing 76', 'analysing 81']
+  assert.deepEqual(publishedSteps(ports, other), steps)
+  assert.deepEqual(publishedSteps(ports, one), [...steps, 'completed 100'])
 })
