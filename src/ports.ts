@@ -151,6 +151,12 @@ export interface JobFilter {
   readonly cursor?: JobPlace
 }
 
+/** The ends of an owner, from the first on, or those after this job's. */
+export interface EndsOf {
+  readonly owner: string
+  readonly after?: Pick<Job, 'finishedAt' | 'jobId'>
+}
+
 export interface HopCount {
   readonly status: JobStatus
   readonly count: number
@@ -197,8 +203,8 @@ export interface JobStore {
   list(owner: string, filter: JobFilter): Promise<Job[]>
   /** The unfinished rows of these owners, of each the newest up to so many, in no order. */
   findUnfinished(owners: readonly string[], mostOfEach: number): Promise<Job[]>
-  /** The rows of these owners that ended within so many seconds, of each the last up to so many, in no order. */
-  findEnded(owners: readonly string[], withinS: number, mostOfEach: number): Promise<Job[]>
+  /** The rows of these lists that ended within so many seconds, of each the first up to so many, as they ended. */
+  findEnded(lists: readonly EndsOf[], withinS: number, mostOfEach: number): Promise<Job[]>
   /** How many rows of the queue route are `forwarded` or `analysing`, by owner; counts no further than `limit` in all. */
   countInFlight(limit: number): Promise<ReadonlyMap<string, number>>
   /** How many of the owner's rows are unfinished; counts no further than `atMost`. */

@@ -19,7 +19,7 @@ export function publishJobs(ports: PublishPorts, jobs: readonly Job[]): Promise<
 }
 
 /** Of a job that ended longer ago the log is not told anew: whoever was to know does. */
-export const TOLD_AFTER_S = 900
+const TOLD_AFTER_S = 900
 
 /**
  * Publishes rows' current states once more, for whoever may not have been told; throws `progress-unavailable`. What the

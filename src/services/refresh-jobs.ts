@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { toAppError } from '../domain/errors.ts'
-import type { Ports } from '../ports.ts'
-import { publishAgain, TOLD_AFTER_S } from './publish-job.ts'
+import type { Job } from '../domain/job.ts'
+import type { EndsOf, Ports } from '../ports.ts'
+import { publishAgain } from './publish-job.ts'
 
 export interface Followed {
   /** Jobs whose end somebody waits for. */
@@ -13,9 +14,11 @@ export interface Followed {
 type RefreshPorts = Pick<Ports, 'jobs' | 'progress' | 'metrics' | 'log'>
 
 const ROWS_AT_ONCE = 200
-const OWNERS_AT_ONCE = 100
-const MOST_OF_AN_OWNER = 500
-/** So far back no log reaches that was neither written nor read. */
+/** A statement's rows are held until they are published. */
+const OWNERS_AT_ONCE = 20
+const UNFINISHED_MOST = 500
+const ENDED_AT_ONCE = 100
+/** So far back no log reaches that was neither written nor read, and so no cursor of it. */
 const LONGEST_OUTAGE_S = 3600
 /** A row may be seen so much later than its clock says: its transaction took that long. */
 const OVERLAP_S = 60
@@ -39,8 +42,9 @@ export function createRefresher(
     const { again = [], anew = [] } = Object.groupBy(owners, (owner) => (refreshed.has(owner) ? 'again' : 'anew'))
     try {
       await publishEnded(ports, again, sinceS)
-      await publishEnded(ports, anew, TOLD_AFTER_S)
       await publishFollowed(ports, jobIds, owners)
+      // Last, as these may be many.
+      await publishEnded(ports, anew, LONGEST_OUTAGE_S)
       ;[refreshed, refreshedAtMs] = [new Set(owners), beganAtMs]
     } catch (error) {
       ports.metrics.count('publish_failures', { code: toAppError(error).code })
@@ -49,13 +53,21 @@ export function createRefresher(
   }
 }
 
+/** All that there are, a page at a time: an outage may have hidden any number. */
 async function publishEnded(ports: RefreshPorts, owners: readonly string[], withinS: number): Promise<void> {
   for (const some of partsOf(owners, OWNERS_AT_ONCE)) {
-    for (const rows of partsOf(await ports.jobs.findEnded(some, withinS, MOST_OF_AN_OWNER), ROWS_AT_ONCE)) {
-      await publishAgain(ports, rows)
-      await setImmediate()
+    for (let lists: EndsOf[] = some.map((owner) => ({ owner })); lists.length > 0; ) {
+      const rows = await ports.jobs.findEnded(lists, withinS, ENDED_AT_ONCE)
+      await publishInParts(ports, rows)
+      lists = restOf(rows)
     }
   }
+}
+
+/** A list whose page was short is at its end. */
+function restOf(rows: readonly Job[]): EndsOf[] {
+  const pages = [...Map.groupBy(rows, ({ owner }) => owner)]
+  return pages.flatMap(([owner, page]) => (page.length < ENDED_AT_ONCE ? [] : [{ owner, after: page.at(-1)! }]))
 }
 
 async function publishFollowed(
@@ -63,12 +75,19 @@ async function publishFollowed(
   jobIds: readonly string[],
   owners: readonly string[],
 ): Promise<void> {
-  const known = new Set(jobIds)
+  const published = new Set<string>()
   for (const some of partsOf(owners, OWNERS_AT_ONCE)) {
-    for (const { jobId } of await ports.jobs.findUnfinished(some, MOST_OF_AN_OWNER)) known.add(jobId)
+    const rows = await ports.jobs.findUnfinished(some, UNFINISHED_MOST)
+    for (const { jobId } of rows) published.add(jobId)
+    await publishInParts(ports, rows)
   }
-  for (const some of partsOf([...known], ROWS_AT_ONCE)) {
-    await publishAgain(ports, await ports.jobs.findMany(some))
+  const others = jobIds.filter((jobId) => !published.has(jobId))
+  for (const some of partsOf(others, ROWS_AT_ONCE)) await publishInParts(ports, await ports.jobs.findMany(some))
+}
+
+async function publishInParts(ports: RefreshPorts, rows: readonly Job[]): Promise<void> {
+  for (const some of partsOf(rows, ROWS_AT_ONCE)) {
+    await publishAgain(ports, some)
     await setImmediate()
   }
 }

@@ -20,8 +20,8 @@ export function createJobStore(db: Database): JobStore {
     list: async (owner, filter) => (await listJobRows(db, owner, filter)).map(toJob),
     countInFlight: (limit) => countInFlight(db, limit),
     findUnfinished: async (owners, mostOfEach) => (await findUnfinishedRows(db, { owners, mostOfEach })).map(toJob),
-    findEnded: async (owners, withinS, mostOfEach) =>
-      (await findEndedRows(db, { owners, withinS, mostOfEach })).map(toJob),
+    findEnded: async (lists, withinS, mostOfEach) =>
+      (await findEndedRows(db, { lists, withinS, mostOfEach })).map(toJob),
     countUnfinished: (owner, atMost) => countUnfinished(db, owner, atMost),
     find: async (jobId) => (await findJobs(db, [jobId]))[0],
     findMany: (jobIds) => findJobs(db, jobIds),

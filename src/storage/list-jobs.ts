@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { JobFilter } from '../ports.ts'
+import type { EndsOf, JobFilter } from '../ports.ts'
 import type { Database } from './database.ts'
 import { fitText, JOB_COLUMNS, type JobRow } from './job-rows.ts'
 import { type Given, prepareForOne } from './statement.ts'
@@ -33,21 +33,35 @@ export const findUnfinishedRows = prepareForOne<Wanted, JobRow>(
   ) as j`,
 )
 
-const ENDED: readonly Given<Ended>[] = [...UNFINISHED, ['within_s', 'double precision', ({ withinS }) => withinS]]
+const ENDED: readonly Given<Ended>[] = [
+  ['owners', 'text[]', ({ lists }) => lists.map(({ owner }) => owner)],
+  ['after_times', 'timestamptz[]', ({ lists }) => lists.map(({ after }) => after?.finishedAt ?? null)],
+  ['after_ids', 'uuid[]', ({ lists }) => lists.map(({ after }) => after?.jobId ?? null)],
+  ['within_s', 'double precision', ({ withinS }) => withinS],
+  ['most', 'integer', ({ mostOfEach }) => mostOfEach],
+]
 
-/** By `jobs_ended_of_owner`, whatever the history. */
+/** By `jobs_ended_of_owner`, whatever the history. Times are kept to the millisecond, so a Date is a place among them. */
 export const findEndedRows = prepareForOne<Ended, JobRow>(
   ENDED,
   (source) => `
   select ${JOB_COLUMNS.map((column) => `j.${column}`).join(', ')}
-  from ${source} cross join unnest(c.owners) as o(owner) cross join lateral (
+  from ${source} cross join unnest(c.owners, c.after_times, c.after_ids) as o(owner, after_time, after_id)
+  cross join lateral (
     select * from jobs where owner = o.owner and finished_at > now() - make_interval(secs => c.within_s)
-    order by finished_at desc limit c.most
-  ) as j`,
+      and (finished_at, job_id) > (
+        coalesce(o.after_time, '-infinity'::timestamptz),
+        coalesce(o.after_id, '00000000-0000-0000-0000-000000000000'::uuid)
+      )
+    order by finished_at, job_id limit c.most
+  ) as j
+  order by j.finished_at, j.job_id`,
 )
 
-interface Ended extends Wanted {
+interface Ended {
+  readonly lists: readonly EndsOf[]
   readonly withinS: number
+  readonly mostOfEach: number
 }
 
 interface Wanted {

@@ -21,7 +21,7 @@ import type {
   StatusChange,
   StoredResult,
 } from '../../src/ports.ts'
-import { pageOf } from './fake-job-pages.ts'
+import { byEnd, endsOf, pageOf } from './fake-job-pages.ts'
 import { aged, type Row, restarted, toRow } from './fake-job-rows.ts'
 import { createFakeUploadFacts } from './fake-upload-facts.ts'
 import { type Outage, withOutage } from './outage.ts'
@@ -106,14 +106,8 @@ function createStore(now: () => number): Omit<FakeJobStore, 'setDown'> {
           { limit: most },
         ),
       ),
-    findEnded: async (owners, withinS, most) =>
-      [...new Set(owners)].flatMap((owner) =>
-        [...rows.values()]
-          .map(({ job }) => job)
-          .filter((job) => job.owner === owner && +(job.finishedAt ?? 0) > now() - withinS * 1000)
-          .sort((a, b) => +b.finishedAt! - +a.finishedAt!)
-          .slice(0, most),
-      ),
+    findEnded: async (lists, withinS, most) =>
+      lists.flatMap((list) => endsOf(rows, list, now() - withinS * 1000).slice(0, most)).sort(byEnd),
     countUnfinished: async (owner, atMost) =>
       Math.min(atMost, unfinished().filter(({ job }) => job.owner === owner).length),
     countInFlight: async (limit) => {

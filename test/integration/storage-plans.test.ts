@@ -67,7 +67,8 @@ test('ends of lately are found by an index, however long the history', { skip: s
     executeQuery: ({ sql: text, parameters }: CompiledQuery) =>
       db.executeQuery(CompiledQuery.raw(`explain ${text}`, [...parameters])),
   } as unknown as typeof db
-  const rows = await findEndedRows(explaining, { owners: ['owner-0', 'owner-1'], withinS: 900, mostOfEach: 500 })
+  const lists = [{ owner: 'owner-0', after: { jobId: jobs[0]!.jobId, finishedAt: new Date() } }, { owner: 'owner-1' }]
+  const rows = await findEndedRows(explaining, { lists, withinS: 900, mostOfEach: 500 })
   const plan = rows.map((row) => Object.values(row)[0]).join('\n')
   assert.match(plan, /Index Scan (using|on) jobs_ended_of_owner.*Index Cond: .*owner = o\.owner.*finished_at > /s)
   assert.doesNotMatch(plan, /Seq Scan/)

@@ -5,7 +5,7 @@ import { followOwner } from '../../../src/services/follow-owner.ts'
 import type { Following } from '../../../src/services/follower.ts'
 import { publishJobs } from '../../../src/services/publish-job.ts'
 import { createRefresher } from '../../../src/services/refresh-jobs.ts'
-import { changeTo } from '../../contracts/job-store-suite.ts'
+import { changeTo, newJob } from '../../contracts/job-store-suite.ts'
 import { addJob, createFakePorts, type FakePorts } from '../../support/fake-ports.ts'
 import { addFollowedJob, createSink } from './followers.ts'
 
@@ -68,9 +68,9 @@ test('ends are looked for as far back as an owner was not refreshed, an outage o
   const { findEnded } = ports.jobs
   const jobs: FakePorts['jobs'] = {
     ...ports.jobs,
-    findEnded: (owners, withinS, most) => {
-      for (const owner of owners) asked.push([owner, withinS])
-      return findEnded(owners, withinS, most)
+    findEnded: (lists, withinS, most) => {
+      for (const { owner } of lists) asked.push([owner, withinS])
+      return findEnded(lists, withinS, most)
     },
   }
   const refresh = createRefresher({ ...ports, jobs }, () => nowMs)
@@ -80,10 +80,10 @@ test('ends are looked for as far back as an owner was not refreshed, an outage o
     await refresh({ jobIds: [], owners })
     return asked.splice(0)
   }
-  assert.deepEqual(await at(0, OWNER), [[OWNER, 900]])
+  assert.deepEqual(await at(0, OWNER), [[OWNER, 3600]])
   assert.deepEqual(await at(14, OWNER, 'other'), [
     [OWNER, 74],
-    ['other', 900],
+    ['other', 3600],
   ])
   ports.progress.setDown(true)
   assert.deepEqual(await at(28, OWNER), [[OWNER, 74]])
@@ -93,7 +93,7 @@ test('ends are looked for as far back as an owner was not refreshed, an outage o
   assert.deepEqual(await at(600, OWNER), [[OWNER, 646]])
   assert.equal(ports.progress.entries.at(-1)?.event.status, 'completed')
   assert.deepEqual(await at(614), [])
-  assert.deepEqual(await at(628, OWNER), [[OWNER, 900]])
+  assert.deepEqual(await at(628, OWNER), [[OWNER, 3600]])
   assert.ok(ports.metrics.counted('publish_failures', { code: 'progress-unavailable' }) > 0)
 })
 
@@ -107,4 +107,56 @@ test('an unfinished row is told again by what it says, after a flush too', async
     ports.progress.entries.map(({ event }) => event.status),
     ['queued'],
   )
+})
+
+test('an end that nobody told for longer than a quarter of an hour is told while cursors from before it are good', async () => {
+  const ports = createFakePorts()
+  const { job, cursor } = await addFollowedJob(ports, 'analysing')
+  await endUntold(ports, job)
+  await ports.jobs.age(job.jobId, 3000)
+  const sink = createSink()
+  await followOwner(ports, OWNER, undefined, cursor, sink)
+  await createRefresher(ports)(ALL)
+  assert.deepEqual(sink.steps, ['completed completed 100'])
+})
+
+test('all ends of an outage are told, however many, before they count as told, and a page of them is held at a time', async () => {
+  const ports = createFakePorts()
+  const running = []
+  for (let i = 0; i < 620; i += 1) running.push(await ports.jobs.create(newJob()))
+  await publishJobs(ports, running)
+  const { findEnded } = ports.jobs
+  let mostAtOnce = 0
+  const jobs: FakePorts['jobs'] = {
+    ...ports.jobs,
+    findEnded: async (...asked) => {
+      const page = await findEnded(...asked)
+      mostAtOnce = Math.max(mostAtOnce, page.length)
+      return page
+    },
+  }
+  const refresh = createRefresher({ ...ports, jobs })
+  await refresh(ALL)
+  await ports.jobs.advance(running.map(({ jobId }) => changeTo(jobId, 'cancelled')))
+  await refresh(ALL)
+  const told = ports.progress.entries.filter(({ event }) => event.status === 'cancelled')
+  assert.deepEqual([told.length, mostAtOnce], [620, 100])
+})
+
+test('a row is read once: what is followed by name is read only where it is not among the unfinished', async () => {
+  const ports = createFakePorts()
+  const { job } = await addFollowedJob(ports, 'queued')
+  const named = await addJob(ports, 'analysing', { owner: 'other' })
+  const asked: string[] = []
+  const { findMany } = ports.jobs
+  const jobs: FakePorts['jobs'] = {
+    ...ports.jobs,
+    findMany: (jobIds) => {
+      asked.push(...jobIds)
+      return findMany(jobIds)
+    },
+  }
+  await createRefresher({ ...ports, jobs })({ jobIds: [job.jobId, named.jobId], owners: [OWNER] })
+  assert.deepEqual(asked, [named.jobId])
+  assert.equal(ports.progress.entries.at(-1)?.event.jobId, named.jobId)
 })
