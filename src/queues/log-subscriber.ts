@@ -78,6 +78,8 @@ export function createLogSubscriber({ connect, log }: { connect: ConnectRedis; l
       try {
         await channel.subscribed
         channel.live = true
+        // A channel that others listen to was subscribed once, which says nothing of now.
+        await connection?.whenReady(async () => {})
       } catch (error) {
         leave(name, channel, listener)
         throw error
@@ -98,11 +100,13 @@ function feelPulse(redis: Redis): void {
   if (redis.status === 'ready') redis.ping().catch(() => {})
 }
 
+/** In parts; a channel that is left before its part comes has nobody who would leave it again. */
 async function resubscribe(redis: Redis, channels: ReadonlyMap<string, Channel>, log: Log): Promise<void> {
   const live = [...channels].filter(([, channel]) => channel.live)
   try {
     for (let i = 0; i < live.length; i += CHANNELS_PER_COMMAND) {
-      await redis.subscribe(...live.slice(i, i + CHANNELS_PER_COMMAND).map(([name]) => name))
+      const some = live.slice(i, i + CHANNELS_PER_COMMAND).filter(([name, channel]) => channels.get(name) === channel)
+      if (some.length > 0) await redis.subscribe(...some.map(([name]) => name))
     }
   } catch (error) {
     log.warn({ err: error }, 'progress channels not subscribed again')
