@@ -72,6 +72,13 @@ export function standingOf(
   return seq === position.seq + 1 && isOfOurs ? 'next' : 'ahead'
 }
 
+/** Whether the log has something, up to where it was seen to end, that this reader has not passed. */
+export function isShortOf({ position }: Reader, { epoch, seq, mark }: LogPosition): boolean {
+  if (position?.epoch !== epoch) return true
+  const isOther = position.mark !== undefined && position.mark !== mark
+  return position.seq === seq ? isOther : position.seq < seq
+}
+
 function positionOf({ epoch, seq, mark }: LogPosition): LogPosition {
   return mark === undefined ? { epoch, seq } : { epoch, seq, mark }
 }

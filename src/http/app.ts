@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { AppError } from '../domain/errors.ts'
+import { checkHeads } from '../services/check-heads.ts'
 import { createRefresher } from '../services/refresh-jobs.ts'
 import { registerAuth } from './auth.ts'
 import { registerCors } from './cors.ts'
@@ -74,12 +75,16 @@ function openStreams(app: App, { ports, streamLimits = {} }: AppOptions): Stream
   const streams = createStreamRegistry(streamLimits)
   const refreshFollowed = createRefresher(ports)
   let refreshing: Promise<void> | undefined
-  const refresh = (): void => {
-    refreshing ??= refreshFollowed(streams.followed()).finally(() => {
+  const refresh = async (): Promise<void> => {
+    const followed = streams.followed()
+    await Promise.all([refreshFollowed(followed), checkHeads(ports, followed.readers)])
+  }
+  const refreshOnce = (): void => {
+    refreshing ??= refresh().finally(() => {
       refreshing = undefined
     })
   }
-  const timer = setInterval(refresh, streamLimits.heartbeatMs ?? HEARTBEAT_MS)
+  const timer = setInterval(refreshOnce, streamLimits.heartbeatMs ?? HEARTBEAT_MS)
   timer.unref()
   app.addHook('preClose', async () => streams.endAll())
   app.addHook('onClose', async () => {

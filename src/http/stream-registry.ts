@@ -40,11 +40,19 @@ export interface StreamRegistry {
   open(raw: ServerResponse, audience: Audience): OpenStream
   /** How many are open. */
   readonly size: number
-  /** The jobs whose end somebody waits for, and the owners all of whose jobs are followed. */
-  followed(): { jobIds: string[]; owners: string[] }
+  followed(): FollowedNow
   /** Ends every stream, telling each when to come back. */
   endAll(): void
   close(): void
+}
+
+export interface FollowedNow {
+  /** The jobs whose end somebody waits for. */
+  readonly jobIds: string[]
+  /** The owners all of whose jobs are followed. */
+  readonly owners: string[]
+  /** Who reads the log of an owner. */
+  readonly readers: Map<string, Following[]>
 }
 
 interface Entry {
@@ -138,14 +146,19 @@ function createPlaces() {
   }
 }
 
-function followedIn(entries: Iterable<Entry>): { jobIds: string[]; owners: string[] } {
+function followedIn(entries: Iterable<Entry>): FollowedNow {
   const jobIds = new Set<string>()
   const owners = new Set<string>()
+  const readers = new Map<string, Following[]>()
   for (const { following, audience } of entries) {
-    for (const jobId of following?.openJobs() ?? []) jobIds.add(jobId)
     if (audience.all) owners.add(audience.owner)
+    if (following === undefined) continue
+    for (const jobId of following.openJobs()) jobIds.add(jobId)
+    const ofOwner = readers.get(audience.owner)
+    if (ofOwner === undefined) readers.set(audience.owner, [following])
+    else ofOwner.push(following)
   }
-  return { jobIds: [...jobIds], owners: [...owners] }
+  return { jobIds: [...jobIds], owners: [...owners], readers }
 }
 
 interface Round<T> {

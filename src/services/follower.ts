@@ -8,11 +8,14 @@
  *   an entry is missing, or its position was passed already → the log is read again from the last position delivered
  *   its one job has ended  → the end, after its last event
  *   its client is behind   → the log waits for it (replay.ts); live events go to its bounded buffer
+ *   the log cannot be read → it stays and tries again, for half a minute; then it ends, and its client comes back
  */
-import { type Cursor, formatCursor } from '../domain/cursor.ts'
+import { type Cursor, formatCursor, type LogPosition } from '../domain/cursor.ts'
+import { AppError } from '../domain/errors.ts'
 import {
   createReader,
   type Frame,
+  isShortOf,
   openJobsOf,
   passEntry,
   type Reader,
@@ -20,6 +23,7 @@ import {
   standingOf,
   type Told,
 } from '../domain/event-reader.ts'
+import { backoffMs } from '../domain/retry.ts'
 import type { LogEntry, Ports } from '../ports.ts'
 import { createReplay, type Replayed } from './replay.ts'
 
@@ -41,6 +45,8 @@ export interface Following {
   cursor(): string | undefined
   /** The jobs whose end this reader waits for. */
   openJobs(): string[]
+  /** Told where the log ends: a live reader that is not there has missed something, and reads it. */
+  checkHead(head: LogPosition): void
   stop(): void
 }
 
@@ -50,6 +56,9 @@ export interface Followed extends Replayed {
 
 /** Of what is heard while the log is read so much is kept; the log has the rest. */
 const HEARD_MOST = 100
+/** Who was interrupted tries for so long, and spread out, since thousands are interrupted together. */
+const CATCH_UP_MS = 30_000
+const CATCH_UP_AGAIN = { baseMs: 500, maxMs: 5000 }
 
 /** Starts following; throws `progress-unavailable`, or what `rows` throws, when it cannot. */
 export async function follow(
@@ -76,7 +85,6 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
   const outlet = createOutlet(reader, sink)
   /** What is heard while the log is read; undefined while live. */
   let heard: Heard | undefined = hearAnew()
-  let catchingUp: Promise<void> = Promise.resolve()
 
   async function catchUp(): Promise<void> {
     const replay = createReplay(ports, followed, reader, outlet)
@@ -98,21 +106,17 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
     const isDone = (entry: LogEntry): boolean => !outlet.isBehind() && deliver(entry) !== 'ahead'
     return isAll && entries.every((entry) => outlet.isStopped() || isDone(entry))
   }
-  /** One at a time: two that read at once would each deliver what the other has. */
-  function catchUpInTurn(): Promise<void> {
-    heard ??= hearAnew()
-    const turn = catchingUp.then(() => (outlet.isStopped() ? undefined : catchUp()))
-    catchingUp = turn.catch(() => {})
-    return turn
+  function onFailure(error: unknown): void {
+    heard = { entries: [], isAll: false }
+    ports.log.debug({ err: error, owner: followed.owner }, 'follower could not catch up')
   }
+  /** One reads at a time: two would each deliver what the other has. Who reads already has to look once more. */
   function onInterrupted(): void {
-    catchUpInTurn().catch((error: unknown) => {
-      ports.log.debug({ err: error, owner: followed.owner }, 'follower could not catch up')
-      outlet.end()
-    })
+    if (heard === undefined) void tryPatiently(catchUp, outlet, onFailure)
+    else heard.isAll = false
   }
   return {
-    start: catchUpInTurn,
+    start: catchUp,
     stop: outlet.stop,
     onStop: outlet.onStop,
     onInterrupted,
@@ -124,6 +128,10 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
     },
     cursor: () => reader.position && formatCursor(reader.position),
     openJobs: () => (outlet.isStopped() ? [] : openJobsOf(reader)),
+    checkHead: (head: LogPosition) => {
+      const isLive = heard === undefined && !outlet.isStopped() && !outlet.isBehind()
+      if (isLive && isShortOf(reader, head)) onInterrupted()
+    },
   }
 }
 
@@ -131,10 +139,12 @@ function createFollower(ports: FollowPorts, followed: Followed, cursor: Cursor |
 function createOutlet(reader: Reader, sink: Sink) {
   let stopped = false
   let unsubscribe = (): void => {}
+  let wake: (() => void) | undefined
 
   function stop(): void {
     stopped = true
     unsubscribe()
+    wake?.()
   }
   function end(): void {
     if (stopped) return
@@ -146,6 +156,15 @@ function createOutlet(reader: Reader, sink: Sink) {
     end,
     isStopped: () => stopped,
     isBehind: () => sink.ready?.() !== undefined,
+    /** Returns early when it is stopped. */
+    async pause(ms: number): Promise<void> {
+      if (stopped) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, ms)
+      wake = resolve
+      await promise
+      clearTimeout(timer)
+    },
     send(told: Told | undefined): void {
       if (told !== undefined && !stopped) sink.send(told.frame, told.percentageOf)
       if (reader.finished) end()
@@ -155,6 +174,30 @@ function createOutlet(reader: Reader, sink: Sink) {
       if (stopped) release()
     },
   }
+}
+
+/** Commands have a connection of their own, which may come back seconds after the one that says it was interrupted. */
+async function tryPatiently(
+  work: () => Promise<void>,
+  outlet: Pick<ReturnType<typeof createOutlet>, 'pause' | 'end'>,
+  onFailure: (error: unknown) => void,
+): Promise<void> {
+  for (let tries = 1, waitedMs = 0; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      onFailure(error)
+      if (!isPassing(error) || waitedMs >= CATCH_UP_MS) return outlet.end()
+    }
+    const waitMs = backoffMs(CATCH_UP_AGAIN, tries, Math.random())
+    waitedMs += waitMs
+    await outlet.pause(waitMs)
+  }
+}
+
+/** Anything else is a fault of ours: what was passed may not have been sent, and the client's own cursor knows. */
+function isPassing(error: unknown): boolean {
+  return error instanceof AppError && error.retry === 'later'
 }
 
 interface Heard {
@@ -170,5 +213,5 @@ function hearAnew(): Heard {
 /** Keeps little, and nothing for a client that does not take what it has. */
 function hear(heard: Heard, entry: LogEntry, isBehind: boolean): void {
   if (isBehind || heard.entries.length >= HEARD_MOST) heard.isAll = false
-  else heard.entries.push(entry)
+  if (heard.isAll) heard.entries.push(entry)
 }

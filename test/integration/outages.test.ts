@@ -57,6 +57,7 @@ test('a Redis that comes back with its data goes on where it was, and no stream 
   const redis = await startRedisServer({ dataDir })
   const system = await startTestSystem(['api'], { ...places, redisUrl: redis.url }, env)
   const jobs = await Promise.all(Array.from({ length: 5 }, () => uploadTone(system)))
+  const open = await openEvents(`${system.url}/v1/events`, TEST_KEY)
   await redis.stop()
   const again = await startRedisServer({ dataDir, port: redis.port })
   t.after(async () => {
@@ -69,7 +70,10 @@ test('a Redis that comes back with its data goes on where it was, and no stream 
     const events = await eventsAfter(system, jobId, cursor)
     assert.equal(events.at(-1)?.data.status, 'completed')
     assert.ok(events.every(({ event }) => event !== 'gap'))
+    await open.waitFor(({ event, data }) => event === 'completed' && data.job_id === jobId)
   }
+  assert.ok(open.events.every(({ event }) => event !== 'gap'))
+  open.close()
   await system.stop()
 })
 

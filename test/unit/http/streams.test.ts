@@ -32,6 +32,7 @@ const AUDIENCE = { owner: 'acme', all: false, isAllowed: async () => true }
 const following = (openJobs: string[], onStop = () => {}) => ({
   cursor: () => 'e.7',
   openJobs: () => openJobs,
+  checkHead: () => {},
   stop: onStop,
 })
 
@@ -40,10 +41,12 @@ test('a stream is known while its client is there, and forgotten when it goes', 
   const { raw, leave, close } = await openResponse()
   let stops = 0
   const stream = registry.open(raw, { ...AUDIENCE, all: true })
-  stream.follow(following(['job-1'], () => (stops += 1)))
-  assert.deepEqual([registry.size, registry.followed()], [1, { jobIds: ['job-1'], owners: ['acme'] }])
+  const reader = following(['job-1'], () => (stops += 1))
+  stream.follow(reader)
+  const followed = { jobIds: ['job-1'], owners: ['acme'], readers: new Map([['acme', [reader]]]) }
+  assert.deepEqual([registry.size, registry.followed()], [1, followed])
   await leave()
-  assert.deepEqual([registry.size, registry.followed(), stops], [0, { jobIds: [], owners: [] }, 1])
+  assert.deepEqual([registry.size, registry.followed(), stops], [0, { jobIds: [], owners: [], readers: new Map() }, 1])
   registry.close()
   close()
 })

@@ -4,10 +4,10 @@ import type { Cursor } from '../../../src/domain/cursor.ts'
 import type { Frame } from '../../../src/domain/event-reader.ts'
 import type { Job, JobStatus } from '../../../src/domain/job.ts'
 import { toProgressEvent } from '../../../src/domain/progress-event.ts'
-import type { Ports } from '../../../src/ports.ts'
+import type { Ports, ProgressLog } from '../../../src/ports.ts'
 import { publishEvents, publishJobs } from '../../../src/services/publish-job.ts'
 import { changeTo } from '../../contracts/job-store-suite.ts'
-import { addJob, type FakePorts } from '../../support/fake-ports.ts'
+import { addJob, createFakePorts, type FakePorts } from '../../support/fake-ports.ts'
 
 /** Keeps the frames, and fails on one after the end. */
 export function createSink() {
@@ -71,4 +71,25 @@ export function during(ports: FakePorts, method: 'read' | 'head', action: () => 
       ? { head, read: (owner, after) => once(read(owner, after)) }
       : { read, head: (owner) => once(head(owner)) }
   return { ...ports, progress: { ...ports.progress, ...wrapped } }
+}
+
+/** Ports whose log counts what it is asked for, and whose subscriber hears nothing while `isDeaf`. */
+export function createDeafPorts() {
+  const ports = createFakePorts()
+  const { read, head, subscribe } = ports.progress
+  const asked = { reads: 0, heads: 0, isDeaf: false }
+  const log: Pick<ProgressLog, 'read' | 'head' | 'subscribe'> = {
+    read: (owner, after) => {
+      asked.reads += 1
+      return read(owner, after)
+    },
+    head: (owner) => {
+      asked.heads += 1
+      return head(owner)
+    },
+    subscribe: (owner, { onEntry, onInterrupted }) =>
+      subscribe(owner, { onInterrupted, onEntry: (entry) => (asked.isDeaf ? undefined : onEntry(entry)) }),
+  }
+  Object.assign(ports.progress, log)
+  return { ports, asked }
 }
