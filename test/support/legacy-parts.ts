@@ -81,6 +81,7 @@ export const GOES: readonly string[] = [
   'test/long/cutover-processes.test.ts',
   'test/long/cutover-runbook.test.ts',
   'test/long/cutover-traffic.test.ts',
+  'test/long/guard-traffic.test.ts',
   'test/support/direct-system.ts',
   'test/support/flag-providers/',
   'test/support/flags.ts',

@@ -31,8 +31,8 @@ const START_MS = 120_000
 export interface RoleOptions {
   readonly apis?: number
   readonly workers?: readonly string[]
-  /** With an analysis server of the direct route, `analysis-server` in `running`. */
-  readonly direct?: boolean
+  /** With an analysis server of the direct route, `analysis-server` in `running`, or with one of the test's own. */
+  readonly direct?: boolean | { readonly url: string; readonly secret: string }
   /** More of the environment, and what is to differ. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -48,11 +48,9 @@ export async function startRoleProcesses({
   const ports = await Promise.all(Array.from({ length: apis }, () => findFreePort()))
   const urls = ports.map((port) => `http://127.0.0.1:${port}`)
   const serverPort = await findFreePort()
-  const directRoute = {
-    ANALYSIS_SERVER_URL: `http://127.0.0.1:${serverPort}/analyse`,
-    WEBHOOK_URL: urls[0] ?? '',
-    WEBHOOK_SECRET: 'a secret of these processes',
-  }
+  const ours = { url: `http://127.0.0.1:${serverPort}/analyse`, secret: 'a secret of these processes' }
+  const { url, secret } = typeof direct === 'object' ? direct : ours
+  const directRoute = { ANALYSIS_SERVER_URL: url, WEBHOOK_URL: urls[0] ?? '', WEBHOOK_SECRET: secret }
   const env = {
     ...aws.env,
     S3_BUCKET: aws.bucket,
@@ -77,7 +75,9 @@ export async function startRoleProcesses({
     const early = api.ended.then(() => assert.fail(`${name} ended at its start:\n${api.output()}`))
     await Promise.race([waitForReady(`${urls[index]}/readyz`, START_MS), early])
   }
-  await Promise.all([...urls.map((_, i) => `api-${i}`), ...workers, ...(direct ? ['analysis-server'] : [])].map(start))
+  await Promise.all(
+    [...urls.map((_, i) => `api-${i}`), ...workers, ...(direct === true ? ['analysis-server'] : [])].map(start),
+  )
   return { urls, databaseUrl: database.url, redis, env, running, start }
 }
 
