@@ -52,7 +52,6 @@ export const FAILURE_SIDES: Readonly<Record<ErrorCode, FailureSide>> = {
   'too-many-streams': 'client',
   'streams-full': 'ours',
   'too-many-jobs': 'client',
-  'streams-full': 'ours',
   'database-unavailable': 'ours',
   'storage-unavailable': 'ours',
   'queue-unavailable': 'ours',

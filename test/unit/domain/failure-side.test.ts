@@ -5,8 +5,15 @@ import { CLIENT_CODES, FAILURE_SIDES, isClientsFault } from '../../../src/domain
 
 /** All that a route may be blamed for. */
 const OURS = [
-  ...['job-not-found', 'result-format-unavailable', 'formatter-busy', 'issuer-unavailable', 'database-unavailable'],
-  ...['storage-unavailable', 'queue-unavailable', 'progress-unavailable', 'not-ready', 'shutting-down'],
+  ...['job-not-found', 'result-format-unavailable', 'formatter-busy', 'issuer-unavailable', 'streams-full'],
+  ...[
+    'database-unavailable',
+    'storage-unavailable',
+    'queue-unavailable',
+    'progress-unavailable',
+    'not-ready',
+    'shutting-down',
+  ],
   ...[
     'object-not-found',
     'message-invalid',
