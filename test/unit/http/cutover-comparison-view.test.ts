@@ -24,7 +24,8 @@ async function prepare() {
     await addRoutedJob(
       { jobs: ports.jobs, age: ports.jobs.age },
       {
-        ...{ owner: `owner-${i}`, route: 'queue', version: 1, fate, agoS: 10, tookS: 2 },
+        // In this order: what was made after the one that is not over yet would not be there.
+        ...{ owner: `owner-${i}`, route: 'queue', version: 1, fate, agoS: 16 - i, tookS: 2 },
       },
     )
   }
