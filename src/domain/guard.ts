@@ -64,7 +64,7 @@ export interface Judgement {
   readonly evidence: Evidence
 }
 
-/** The chance that a whole cutover is taken back although the queue fails nobody more: of all steps, windows and looks. */
+/** The chance that evidence takes a whole cutover back although the queue fails nobody more: of all steps, windows and looks. */
 export const ALPHA = 0.01
 const BASELINE_CONFIDENCE = 0.995
 /** Of owners whose first job failed, where there is nothing to compare with. */

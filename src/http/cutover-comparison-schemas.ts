@@ -50,7 +50,7 @@ const guardStateSchema = Type.Object(
   },
   {
     description:
-      'The guard of this step. Over all steps, windows and looks together at most 1 % of cutovers are taken back although ' +
+      'The guard of this step. Over all steps, windows and looks together, dead letters aside, at most 1 % of cutovers are taken back although ' +
       'the queue fails no more owners. At 50 % one window finds 2 % → 7 % of owners with 1,400 owners on each route, and ' +
       '2 % → 15 % with 300, missing at most 1 %; with 300 it misses most of 2 % → 7 %',
   },

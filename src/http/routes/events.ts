@@ -78,16 +78,19 @@ async function stream(deps: AppDependencies, reply: FastifyReply, { all, begin, 
 
 /** Only behind the terminal event of its job a stream ends without a time to come back: there is nothing more. */
 function untilEnd({ attempt }: Job, output: OpenStream): Sink {
-  let isAtEnd = false
+  let lastId: string | undefined
   return {
     follow: output.follow,
     ready: output.ready,
     send(frame, percentageOf) {
-      // An attempt before the row's may have ended on the way.
-      isAtEnd = (parseCursor(frame.id)?.end?.attempt ?? 0) >= attempt
+      lastId = frame.id
       output.send(frame, percentageOf)
     },
-    end: () => output.end(isAtEnd ? NO_WORD : undefined),
+    end() {
+      // An attempt before the row's may have ended on the way.
+      const isAtEnd = (parseCursor(lastId)?.end?.attempt ?? 0) >= attempt
+      output.end(isAtEnd ? NO_WORD : undefined)
+    },
   }
 }
 
