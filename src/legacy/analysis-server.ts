@@ -70,7 +70,7 @@ export function createAnalysisServer(options: AnalysisServerOptions): AnalysisSe
     get isConfigured() {
       return options.url() !== undefined
     },
-    places: concurrency,
+    freePlaces: () => concurrency - calls,
     submit,
     callbackUrlOf: (jobId, attempt) => {
       const base = webhookUrl()

@@ -91,8 +91,8 @@ export type DirectAnswer =
 export interface AnalysisServer {
   /** False where `ANALYSIS_SERVER_URL` is not set: there is no direct route. */
   readonly isConfigured: boolean
-  /** Orders that may be posted at once. */
-  readonly places: number
+  /** Orders that may be posted now. */
+  freePlaces(): number
   /** Posts an order, with one retry; its `callback_url` is where the answer goes. Throws only the signal's reason. */
   submit(order: AnalysisRequest, signal: AbortSignal): Promise<DirectAnswer>
   /**
@@ -131,7 +131,10 @@ export interface RouteFigures {
   readonly cancelled: number
   /** Distinct ones. */
   readonly owners: number
-  /** Seconds from the job's row to its result, of those completed; null when there are none. */
+  /**
+   * Seconds to the result of those completed; null when there are none. From the row, or the attempt's beginning, or its
+   * `not_before`, whichever is the latest: what a client wants to wait for is not the route's.
+   */
   readonly resultS: { readonly p50: number; readonly p95: number; readonly p99: number } | null
   /** Of all unfinished jobs of the route whose time has come, also older than the window; null when there is none. */
   readonly oldestUnfinishedS: number | null
@@ -156,7 +159,7 @@ export interface RouteComparison {
   /**
    * Of jobs that this version's percentage sent their way and that were made in the window, in the order in which they
    * were, up to the first whose end is not known yet. A job has failed when it failed with a code that no client causes,
-   * became a dead letter, was tried again, or was unfinished `lateS` after it was made, whatever came later: so a later
+   * became a dead letter, was tried again after such a failure, or was unfinished `lateS` after it was made, whatever came later: so a later
    * look finds what an earlier one found. Jobs held back by `not_before` are left out, and those still uploading.
    */
   outcomes(version: number, window: VersionWindow): Promise<WindowOutcomes>

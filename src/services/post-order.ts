@@ -25,7 +25,8 @@ export type Posted = DirectAnswer['kind'] | 'moved'
  * wait, for its time or for a place, is left to the reconciler.
  */
 export function beginPost(ports: PostPorts, job: Job): void {
-  if (job.notBefore !== null && job.notBefore > new Date()) return
+  // By the database's clock, as it is handed out: that of a process may be ahead.
+  if (job.notBefore !== null && job.notBefore > job.updatedAt) return
   const begun = ports.analysisServer.begin(async (signal) => {
     try {
       await postOrder(ports, job, signal)

@@ -29,7 +29,7 @@ const warnedOf = new WeakSet<PostPorts['analysisServer']>()
 
 /** One pass. What fails for one row is logged and left for a later pass; only the database being away throws. */
 export async function reconcileDirect(ports: PostPorts, rules: DirectRules): Promise<void> {
-  const { isConfigured, places } = ports.analysisServer
+  const { isConfigured, freePlaces } = ports.analysisServer
   const { waitingS, answerS: inFlightS, signal } = rules
   const claim = (limit: number, queueIsAway: boolean) =>
     ports.jobs.claimStalled({ route: 'direct', waitingS, inFlightS, queueIsAway, limit })
@@ -39,7 +39,8 @@ export async function reconcileDirect(ports: PostPorts, rules: DirectRules): Pro
     more = silent.length === CLAIM_LIMIT
   }
   if (!isConfigured) return warnOnce(ports, () => claim(1, false))
-  for (let limit = 1; !signal.aborted; limit = places) {
+  // A row that is handed out while no place is free would wait for its next turn for nothing.
+  for (let limit = Math.min(1, freePlaces()); limit > 0 && !signal.aborted; limit = freePlaces()) {
     const waiting = await claim(limit, false)
     const outcomes = await Promise.all(waiting.map((job) => attend(ports, job, rules)))
     if (waiting.length < limit || !outcomes.includes('seen-to')) return

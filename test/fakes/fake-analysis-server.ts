@@ -21,7 +21,7 @@ export function createFakeAnalysisServer({ places = 50 } = {}): FakeAnalysisServ
   let calls = 0
   return {
     isConfigured: true,
-    places,
+    freePlaces: () => places - calls,
     orders,
     answers,
     submit: async (order, signal) => {

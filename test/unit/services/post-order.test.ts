@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Job } from '../../../src/domain/job.ts'
 import { dispatchJob } from '../../../src/services/dispatch-job.ts'
+import { beginPost } from '../../../src/services/post-order.ts'
 import { retryJob } from '../../../src/services/retry-job.ts'
 import { changeTo } from '../../contracts/job-store-suite.ts'
 import { createFakeAnalysisServer } from '../../fakes/fake-analysis-server.ts'
@@ -124,6 +125,18 @@ test('a job that was cancelled, or has a time of its own, is not posted', async 
   await dispatchJob(ports, later)
   await ports.analysisServer.settled()
   assert.deepEqual(ports.analysisServer.orders, [])
+})
+
+test('whether the time of a job has come is the database’s to say, whatever the clock of the process', async () => {
+  const ports = createFakePorts()
+  const job = await addJob(ports, 'stored', { ...DIRECT, notBefore: new Date(Date.now() + 60_000) })
+  const held = { ...job, updatedAt: new Date(Date.now() - 120_000), notBefore: new Date(Date.now() - 60_000) }
+  beginPost(ports, held)
+  await ports.analysisServer.settled()
+  assert.deepEqual(ports.analysisServer.orders, [])
+  beginPost(ports, { ...held, updatedAt: new Date(Date.now() - 60_000) })
+  await ports.analysisServer.settled()
+  assert.equal(ports.analysisServer.orders.length, 1)
 })
 
 test('a process killed between the post and its record posts once more, and then both rows and story go on', async () => {

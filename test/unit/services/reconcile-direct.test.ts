@@ -117,3 +117,15 @@ test('a pass that is stopped takes no further rows, and the database being away 
   ports.jobs.setDown(true)
   await assert.rejects(reconcileDirect(ports, RULES), { code: 'database-unavailable' })
 })
+
+test('while all places are taken no row is handed out, so that none waits longer for it', async () => {
+  const { ports, passTime } = createClockedPorts()
+  const job = await addJob(ports, 'stored', DIRECT)
+  passTime(RULES.waitingS)
+  const { freePlaces } = ports.analysisServer
+  await reconcileDirect({ ...ports, analysisServer: { ...ports.analysisServer, freePlaces: () => 0 } }, RULES)
+  assert.deepEqual(postedTo(ports), [])
+  assert.equal(freePlaces(), 50)
+  await reconcileDirect(ports, RULES)
+  assert.deepEqual(postedTo(ports), [job.jobId])
+})
