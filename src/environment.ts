@@ -25,7 +25,12 @@ export const environmentSchema = Type.Object({
     pattern: '^postgres(ql)?://',
     examples: ['postgres://user:password@host:5432/name'],
   }),
-  DATABASE_POOL: integer(10, 1, 200, 'Most connections to PostgreSQL held by one process'),
+  DATABASE_POOL: integer(
+    10,
+    1,
+    200,
+    'Most connections to PostgreSQL held by one process; the API and the reconciler hold two more to compare the routes',
+  ),
   REDIS_URL: optional(
     'Redis 6.2 or Valkey, or several nodes of a cluster, comma separated; without it one of our own',
     {

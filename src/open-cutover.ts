@@ -10,11 +10,13 @@ import type { Log } from './ports.ts'
 import { createCutoverNews } from './queues/cutover-news.ts'
 import { createConnectRedis } from './queues/redis.ts'
 import { createCutoverStore } from './storage/cutover-store.ts'
-import type { Database } from './storage/database.ts'
+import { type Database, openDatabase } from './storage/database.ts'
 import { keepAnswers } from './storage/kept-comparison.ts'
 import { createMemoryBudget } from './storage/memory-budget.ts'
 import { createRouteComparison } from './storage/route-comparison.ts'
 
+/** What a comparison takes from everybody else, however long its windows are. */
+const COMPARISON_POOL = 2
 const ANSWER_MEMORY_BYTES = 32 * 1024 * 1024
 /** Less than an answer may take in all: a slow one gives way to one that waits. */
 const ANSWER_HOLD_MS = 2000
@@ -33,7 +35,16 @@ export function openCutover(config: Config, places: Places, log: Log, lazily: La
     },
     (opened) => opened.close(),
   )
-  const comparison = lazily(() => keepAnswers(createRouteComparison(database())))
+  const source = places.database
+  // The embedded database is one connection.
+  const compared =
+    'url' in source
+      ? lazily(
+          () => openDatabase({ ...source, poolSize: COMPARISON_POOL, log }),
+          (db) => db.destroy(),
+        )
+      : database
+  const comparison = lazily(() => keepAnswers(createRouteComparison(compared())))
   const guardNotifier = lazily(
     () => createGuardNotifier(config.guardWebhookUrl),
     (opened) => opened.close(),

@@ -14,6 +14,7 @@ import * as timeline from './migrations/0011-timeline.ts'
 import * as cutover from './migrations/0012-cutover.ts'
 import * as endedOfOwner from './migrations/0013-ended-of-owner.ts'
 import * as watchedByRoute from './migrations/0014-watched-by-route.ts'
+import * as firstErrors from './migrations/0015-first-errors.ts'
 
 /** In the order of their names; one that has been released is never changed again. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -30,6 +31,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-cutover': cutover,
   '0013-ended-of-owner': endedOfOwner,
   '0014-watched-by-route': watchedByRoute,
+  '0015-first-errors': firstErrors,
 }
 
 export const MIGRATION_NAMES: readonly string[] = Object.keys(MIGRATIONS)

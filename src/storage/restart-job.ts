@@ -19,6 +19,7 @@ export async function restartRow(db: Database, jobId: string, attempt: number): 
       progress: progressOnEntering('stored', 0),
       message: STATUS_MESSAGES.stored,
       error_code: null,
+      first_error_code: sql<string>`coalesce(first_error_code, error_code)`,
       error_stage: null,
       error_detail: null,
       error_retryable: null,

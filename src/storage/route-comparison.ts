@@ -66,9 +66,11 @@ const since = (windowS: number) =>
   sql<boolean>`j.job_id >= ${floorOf(sql`now() - ${seconds(windowS + CLOCK_MARGIN_S)}`)}
     and j.created_at >= now() - ${seconds(windowS)}`
 
+const CLIENTS = sql.join(CLIENT_CODES.map((code) => sql.lit(code)))
+
 /** A letter whose job had ended before it came tells nothing new, and what a client caused is no fault of a route. */
 const counts = sql`resolved_by is distinct from 'tonewire'
-  and code not in (${sql.join(CLIENT_CODES.map((code) => sql.lit(code)))})`
+  and code not in (${CLIENTS})`
 
 async function readBegin(db: Database, version: number): Promise<Date | undefined> {
   const { rows } = await sql<{ changed_at: Date }>`
@@ -103,7 +105,7 @@ async function readOutcomes(
         and j.flag_version = ${version} and j.route_reason = 'percentage'
         and (j.status not in ('uploading', 'cancelled') or j.size_bytes is not null)
         and (j.not_before is null or j.not_before <= j.created_at)
-        and (j.error_code is null or j.error_code not in (${sql.join(CLIENT_CODES.map((code) => sql.lit(code)))}))
+        and coalesce(coalesce(j.first_error_code, j.error_code) not in (${CLIENTS}), true)
     ), decided as (
       select * from dealt
       where (failed or status = 'completed')

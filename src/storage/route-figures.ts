@@ -50,7 +50,7 @@ async function readCounts(db: Database, isMade: RawBuilder<boolean>): Promise<Co
       count(*) filter (where j.status = 'cancelled')::integer as cancelled,
       count(distinct j.owner)::integer as owners,
       percentile_cont(array[0.5, 0.95, 0.99]) within group
-        (order by extract(epoch from j.finished_at - j.created_at)::double precision)
+        (order by extract(epoch from j.finished_at - greatest(j.begun_at, j.not_before))::double precision)
         filter (where j.status = 'completed') as result_s
     from jobs j where ${isMade} group by j.route`.execute(db)
   return rows
@@ -63,12 +63,15 @@ async function readFailures(db: Database, isMade: RawBuilder<boolean>) {
   return rows
 }
 
-/** By the partial indexes of unfinished jobs. An upload under way waits for its client, not for its route. */
+/** The first entry of the index of each route. An upload under way waits for its client, not for its route. */
 async function readOldest(db: Database) {
-  const { rows } = await sql<{ route: Route; age_s: number }>`
-    select route, extract(epoch from now() - min(greatest(begun_at, not_before)))::double precision as age_s
+  const oldestOf = (route: Route) => sql`
+    (select ${sql.lit(route)} as route, extract(epoch from now() - greatest(begun_at, not_before))::double precision as age_s
     from jobs
-    where finished_at is null and status <> 'uploading' and (not_before is null or not_before <= now())
-    group by route`.execute(db)
+    where route = ${sql.lit(route)} and finished_at is null and status <> 'uploading'
+      and greatest(begun_at, not_before) <= now()
+    order by greatest(begun_at, not_before) limit 1)`
+  const { rows } = await sql<{ route: Route; age_s: number }>`
+    ${oldestOf('queue')} union all ${oldestOf('direct')}`.execute(db)
   return rows
 }

@@ -40,6 +40,7 @@ export interface JobsTable {
   error_stage: UnfinishedStatus | null
   error_detail: string | null
   error_retryable: boolean | null
+  first_error_code: string | null
   upload_deadline_at: Date
   stage_at: Generated<Date>
   watched_from: Date

@@ -20,8 +20,17 @@ export interface OpenRouteComparison {
   close(): Promise<void>
 }
 
-/** What became of a job: `client` failed by the client's doing, `retried` failed and completed as attempt 2. */
-export type Fate = 'completed' | 'failed' | 'client' | 'cancelled' | 'retried' | 'uploading' | 'stored' | 'analysing'
+/** What became of a job: `client` failed by the client's doing; what was tried again failed and completed as attempt 2. */
+export type Fate =
+  | 'completed'
+  | 'failed'
+  | 'client'
+  | 'cancelled'
+  | 'retried'
+  | 'client-retried'
+  | 'uploading'
+  | 'stored'
+  | 'analysing'
 
 export interface JobOfRoute {
   readonly owner: string
@@ -51,17 +60,17 @@ export async function addRoutedJob(stores: Stores, job: JobOfRoute): Promise<str
 
 async function comeTo({ jobs, age }: Stores, jobId: string, fate: Fate, tookS: number): Promise<void> {
   const move = (...changes: Parameters<typeof changeTo>) => jobs.advance([changeTo(...changes)])
-  if (fate === 'retried') {
+  const clients = { error: { ...ERROR, code: 'recording-undecodable' } }
+  if (fate === 'retried' || fate === 'client-retried') {
     await age(jobId, tookS / 2)
-    await move(jobId, 'failed')
+    await move(jobId, 'failed', fate === 'retried' ? {} : clients)
     await jobs.restart(jobId, 1)
     await age(jobId, tookS / 2)
     await move(jobId, 'completed', { attempt: 2 })
     return
   }
   await age(jobId, tookS)
-  const error = { ...ERROR, code: 'recording-undecodable' }
-  if (fate === 'client') await move(jobId, 'failed', { error })
+  if (fate === 'client') await move(jobId, 'failed', clients)
   else if (fate !== 'uploading') await move(jobId, fate)
 }
 

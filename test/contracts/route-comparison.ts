@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { createUuidV7 } from '../../src/domain/ids.ts'
-import type { Route } from '../../src/domain/job.ts'
 import { newLetter } from './dead-letter-store.ts'
+import { changeTo } from './job-store-suite.ts'
 import {
   addRoutedJob,
   addVersion,
@@ -11,6 +10,7 @@ import {
   type JobOfRoute,
   type OpenRouteComparison,
 } from './route-comparison-suite.ts'
+import { describeFigures } from './route-figures.ts'
 
 const ALL = { fromS: 0, toS: 10_000, lateS: 600 }
 
@@ -31,6 +31,8 @@ export function describeRouteComparison(
     const add = (job: Omit<JobOfRoute, 'owner' | 'route'> & Partial<JobOfRoute>) =>
       addRoutedJob(opened, { owner: randomUUID(), route: 'queue', ...job })
 
+    describeFigures({ comparison, begin, add })
+
     /** How many owners come to each side of the split from now on. */
     const splitOf = async (version: number, windowS: number) => {
       const base = await comparison().ownersBySide(version, windowS)
@@ -39,20 +41,6 @@ export function describeRouteComparison(
         return { queue: queue - base.queue, direct: direct - base.direct }
       }
     }
-
-    // The first one: nothing else is in the tables yet.
-    test('percentiles lie between the times that were seen, and a route without jobs has none', async () => {
-      const version = await begin()
-      const owner = randomUUID()
-      for (const tookS of [100, 200, 300, 400, 500]) await add({ version, owner, fate: 'completed', agoS: 1, tookS })
-      const { queue, direct } = await comparison().figures(3600)
-      const { p50, p95, p99 } = queue.resultS!
-      const isAbout = (value: number, wanted: number) => assert.ok(Math.abs(value - wanted) < 2, `${value}`)
-      isAbout(p50, 300)
-      isAbout(p95, 480)
-      isAbout(p99, 496)
-      assert.deepEqual([direct.accepted, direct.failed, direct.resultS, direct.oldestUnfinishedS], [0, {}, null, null])
-    })
 
     test('an owner counts once in a window, by the first job that was made, however busy', async () => {
       const version = await begin()
@@ -115,6 +103,19 @@ export function describeRouteComparison(
       await add({ version, fate: 'retried', agoS: 10, tookS: 40 })
       const { queue, failures } = await comparison().outcomes(version, ALL)
       assert.deepEqual([queue, failures], [{ owners: 1, failed: 1 }, ['queue']])
+    })
+
+    test('a job that was tried again after its client’s own failure is no fault of its route, at either look', async () => {
+      const version = await begin()
+      const owner = randomUUID()
+      const jobId = await add({ version, owner, fate: 'client', agoS: 10 })
+      assert.equal((await comparison().outcomes(version, ALL)).queue.owners, 0)
+      await opened.jobs.restart(jobId, 1)
+      await add({ version, fate: 'client-retried', agoS: 10, tookS: 40 })
+      assert.equal((await comparison().outcomes(version, ALL)).queue.owners, 0)
+      // What it fails with at last is not what it failed with first.
+      await opened.jobs.advance([changeTo(jobId, 'failed', { attempt: 2 })])
+      assert.equal((await comparison().outcomes(version, ALL)).queue.owners, 0)
     })
 
     test('a dead letter is a failure, resolved or not; one that came after the end of its job is none', async () => {
@@ -203,39 +204,6 @@ export function describeRouteComparison(
       await add({ version: version - 1, fate: 'completed', agoS: 198 })
       await add({ version, fate: 'completed', agoS: 185 })
       assert.deepEqual(await added(), { queue: 1, direct: 0 })
-    })
-
-    test('the figures of a window say what was accepted, what became of it and how long it took', async () => {
-      const version = await begin()
-      const base = await comparison().figures(300)
-      const owner = randomUUID()
-      const of = async (fate: Fate, more: Partial<JobOfRoute> = {}) => add({ version, owner, fate, agoS: 20, ...more })
-      for (const tookS of [10, 20, 30]) await of('completed', { route: 'direct', tookS })
-      for (const fate of ['failed', 'client', 'client', 'cancelled', 'analysing', 'uploading'] as const) {
-        await of(fate, { route: 'direct' })
-      }
-      await of('completed', { route: 'direct', agoS: 4000 })
-      const { direct } = await comparison().figures(300)
-      const codesOf = (code: string) => (direct.failed[code] ?? 0) - (base.direct.failed[code] ?? 0)
-      assert.equal(direct.accepted - base.direct.accepted, 8)
-      assert.equal(direct.completed - base.direct.completed, 3)
-      assert.equal(direct.cancelled - base.direct.cancelled, 1)
-      assert.equal(direct.owners - base.direct.owners, 1)
-      assert.deepEqual([codesOf('analysis-failed'), codesOf('recording-undecodable')], [1, 2])
-      const { p50, p95, p99 } = direct.resultS!
-      assert.ok(p50 >= 1 && p50 <= p95 && p95 <= p99 && p99 < 31, `${p50} ${p95} ${p99}`)
-      assert.ok(direct.oldestUnfinishedS! >= 20, `${direct.oldestUnfinishedS}`)
-    })
-
-    test('the oldest unfinished job is found beyond the window; one whose time has not come is not old', async () => {
-      const version = await begin()
-      const ageOf = async (route: Route) => (await comparison().figures(300))[route].oldestUnfinishedS ?? 0
-      const jobId = createUuidV7(Date.now())
-      await add({ version, fate: 'stored', agoS: 90_000 })
-      assert.ok((await ageOf('queue')) >= 90_000)
-      const notBefore = new Date(Date.now() + 3_600_000)
-      await add({ version, fate: 'stored', agoS: 200_000, fields: { jobId, notBefore } })
-      assert.ok((await ageOf('queue')) < 200_000)
     })
   })
 }

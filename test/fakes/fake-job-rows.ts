@@ -13,6 +13,8 @@ export interface Row {
   idempotencyKey: string | null
   /** When the row was made, or its running attempt by a retry. */
   begunMs: number
+  /** Of the first attempt that failed, once there is another. */
+  firstErrorCode: string | null
   /** Of a direct upload. */
   readonly announced?: Announced
   uploadId?: string
@@ -49,6 +51,7 @@ export function toRow(
     claims: 0,
     idempotencyKey,
     begunMs: nowMs,
+    firstErrorCode: null,
     ...(announced === undefined ? {} : { announced }),
   }
 }
@@ -70,6 +73,7 @@ export function restarted(row: Row, nowMs: number): Row {
     job: { ...job, ...fresh, attempt, updatedAt },
     stageMs: nowMs,
     begunMs: nowMs,
+    firstErrorCode: row.firstErrorCode ?? job.error?.code ?? null,
     watchedFromMs,
     claims: 0,
   }

@@ -76,7 +76,9 @@ function figuresOf(made: readonly Row[], all: readonly Row[], nowMs: number): Ro
   const jobs = made.map(({ job }) => job)
   const inStatus = (status: Job['status']) => jobs.filter((job) => job.status === status)
   const codes = Map.groupBy(inStatus('failed'), ({ error }) => error?.code ?? '')
-  const took = inStatus('completed').map(({ createdAt, finishedAt }) => (+finishedAt! - +createdAt) / 1000)
+  const took = made.flatMap(({ job, begunMs }) =>
+    job.status === 'completed' ? [(+job.finishedAt! - Math.max(begunMs, +(job.notBefore ?? 0))) / 1000] : [],
+  )
   const due = all.filter(({ job }) => !isTerminal(job.status) && job.status !== 'uploading')
   const since = due.map(({ job, begunMs }) => Math.max(begunMs, +(job.notBefore ?? 0))).filter((ms) => ms <= nowMs)
   return {
@@ -117,12 +119,13 @@ function endsIn(
   { fromS, toS, lateS, beginMs }: VersionWindow & { beginMs: number },
   nowMs: number,
 ): End[] {
-  const dealt = rows.flatMap(({ job }) => {
+  const dealt = rows.flatMap(({ job, firstErrorCode }) => {
     const { owner, route, jobId, status, error, createdAt, finishedAt, attempt, sizeBytes } = job
     const atMs = +createdAt
     const isIn = atMs >= beginMs + fromS * 1000 && atMs < beginMs + toS * 1000
     const isLeftOut = (status === 'uploading' || status === 'cancelled') && sizeBytes === null
-    if (!isIn || isLeftOut || (error !== null && isClientsFault(error.code))) return []
+    const code = firstErrorCode ?? error?.code
+    if (!isIn || isLeftOut || (code !== undefined && isClientsFault(code))) return []
     const isDead = letters.some((letter) => letter.jobId === jobId)
     const isLate = +(finishedAt ?? nowMs) >= atMs + lateS * 1000
     const failed = status === 'failed' || attempt > 1 || isDead || isLate

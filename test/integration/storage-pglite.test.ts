@@ -103,6 +103,7 @@ test('PGlite keeps its rows in its folder', async () => {
     '0012-cutover',
     '0013-ended-of-owner',
     '0014-watched-by-route',
+    '0015-first-errors',
   ])
   await createJobStore(first).create(job)
   await first.destroy()

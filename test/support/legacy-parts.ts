@@ -7,6 +7,7 @@
 export const GOES: readonly string[] = [
   'scripts/bench/cutover-simulation.ts',
   'scripts/bench/cutover.ts',
+  'scripts/chaos/analysis-server.ts',
   'scripts/cutover.ts',
   'scripts/cutover/',
   'scripts/doctor/direct-route.ts',
@@ -57,6 +58,7 @@ export const GOES: readonly string[] = [
   'test/contracts/cutover-store.ts',
   'test/contracts/route-comparison-suite.ts',
   'test/contracts/route-comparison.ts',
+  'test/contracts/route-figures.ts',
   'test/e2e/analysis-server.test.ts',
   'test/fakes/fake-analysis-server.ts',
   'test/fakes/fake-cutover-news.ts',
@@ -116,7 +118,10 @@ export const GOES: readonly string[] = [
 /** Files that stay, and what in them goes. */
 export const CHANGES: Readonly<Record<string, string>> = {
   'package.json': 'the scripts `analysis-server` and `cutover`, the packages @openfeature/*',
-  'scripts/chaos/world.ts': 'GUARD_INTERVAL_S',
+  'scripts/chaos/kills.ts': 'directKinds, the second owner and their load',
+  'scripts/chaos/kinds-of.ts': 'ON_DIRECT_ROUTE, directKindsOf',
+  'scripts/chaos/outages.ts': 'directServerAway, directKinds',
+  'scripts/chaos/world.ts': 'GUARD_INTERVAL_S, directServer, the variables of the direct route, the route of newOwner',
   'scripts/doctor.ts': 'the check of the direct route',
   'scripts/doctor/jobs.ts': 'what is expected of rows of the direct route',
   'src/config.ts': 'problemsOfDirectRoute',
