@@ -41,12 +41,13 @@ function ratioLines(check: CutoverComparisonView['ratio_check'] | undefined): st
 
 function guardLines(state: CutoverComparisonView['guard_state'] | undefined): string[] {
   if (state === undefined || state === null) return []
-  const { action, why, window, evidence, threshold, owners, failing_owners: failing } = state
+  const { action, why, looked_at: lookedAt, window, evidence, threshold, owners, failing_owners: failing } = state
   const sides = (['queue', 'direct'] as const).map(
     (route) => `${failing[route]} of ${owners[route]} owners on ${route}`,
   )
   return [
     `Guard    ${action}: ${why}`,
+    lookedAt === null ? '         NOBODY LOOKS: does worker:reconcile run?' : `         last looked at ${lookedAt}`,
     `         window ${window}, evidence ${evidence.toPrecision(3)} of ${threshold.toPrecision(3)}, failing: ${sides.join(', ')}`,
   ]
 }

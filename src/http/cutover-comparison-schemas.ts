@@ -40,6 +40,13 @@ const guardStateSchema = Type.Object(
   {
     action: Type.Enum(['hold', 'forward', 'back', 'halt'], { description: 'What its next pass does, as things are' }),
     why: Type.String(),
+    looked_at: nullable(
+      Type.String({
+        format: 'date-time',
+        description:
+          'When a guard last looked by itself: an old time means that no `worker:reconcile` runs, or none can look',
+      }),
+    ),
     window: Type.Integer({ minimum: 1, description: 'Number of the window that runs on this step' }),
     evidence: Type.Number({
       description: 'How many times as likely what was seen is if the queue fails more owners; alarm at `threshold`',

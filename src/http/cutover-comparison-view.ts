@@ -3,6 +3,7 @@ import { judgeStep } from '../domain/guard.ts'
 import { checkRatio } from '../domain/ratio-check.ts'
 import type { CutoverSettings, RouteComparison, RouteFigures, StoredFlag } from '../ports/cutover.ts'
 import type { Ports } from '../ports.ts'
+import { lastLookAt } from '../services/guard-cutover.ts'
 import { inTime } from '../services/in-time.ts'
 import { lookAtStep } from '../services/look-at-step.ts'
 import type { CutoverComparisonView } from './cutover-comparison-schemas.ts'
@@ -14,9 +15,11 @@ const RATIO_WINDOW_S = 3600
 const PATIENCE_MS = 2_000
 export const NO_COMPARISON: CutoverComparisonView = { routes: [], ratio_check: null, guard_state: null }
 
+type ComparedPorts = Pick<Ports, 'comparison' | 'sweeps'>
+
 /** The fields of the flag in force; empty where they cannot be had in two seconds. Throws `database-unavailable`. */
 export async function readComparison(
-  ports: Pick<Ports, 'comparison' | 'cutover' | 'log'>,
+  ports: ComparedPorts & Pick<Ports, 'cutover' | 'log'>,
   settings: Pick<CutoverSettings, 'provider'>,
 ): Promise<CutoverComparisonView> {
   const flag = await ports.cutover.current()
@@ -31,15 +34,16 @@ export async function readComparison(
 
 /** The fields `routes`, `ratio_check` and `guard_state` of a flag. Throws `database-unavailable`. */
 export async function viewComparison(
-  { comparison }: Pick<Ports, 'comparison'>,
+  ports: ComparedPorts,
   flag: StoredFlag | undefined,
   { provider }: Pick<CutoverSettings, 'provider'>,
 ): Promise<CutoverComparisonView> {
+  const { comparison } = ports
   const [routes, ratio, guard] = await Promise.all([
     Promise.all(WINDOWS_S.map((windowS) => viewRoutes(comparison, windowS))),
     // Where a company's own provider decides, the flag's percentage says nothing of the split.
     flag === undefined || provider !== null ? null : viewRatio(comparison, flag),
-    flag === undefined ? null : viewGuard(comparison, flag),
+    flag === undefined ? null : viewGuard(ports, flag),
   ])
   return { routes, ratio_check: ratio, guard_state: guard }
 }
@@ -71,9 +75,10 @@ async function viewRatio(comparison: RouteComparison, { version, percent }: Stor
   return { owners, expected_share: expectedShare, share, p_value: pValue, ok }
 }
 
-async function viewGuard(comparison: RouteComparison, flag: StoredFlag): Promise<CutoverComparisonView['guard_state']> {
+async function viewGuard(ports: ComparedPorts, flag: StoredFlag): Promise<CutoverComparisonView['guard_state']> {
   if (flag.guard === null) return null
-  const { action, why, evidence } = judgeStep(await lookAtStep(comparison, flag, flag.guard), flag.guard)
+  const [look, lookedAt] = await Promise.all([lookAtStep(ports.comparison, flag, flag.guard), lastLookAt(ports)])
+  const { action, why, evidence } = judgeStep(look, flag.guard)
   const { failing, ...rest } = evidence
-  return { action, why, ...rest, failing_owners: failing }
+  return { action, why, looked_at: lookedAt, ...rest, failing_owners: failing }
 }

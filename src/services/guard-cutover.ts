@@ -19,6 +19,7 @@ export interface GuardRules {
   readonly signal?: AbortSignal
 }
 
+/** Its cursor is when the guard last looked. */
 const TURN = 'guard'
 /** Above what a pass takes; who died in one is followed by another after it. */
 const LEASE_S = 60
@@ -34,9 +35,11 @@ export async function guardCutover(ports: GuardPorts, { intervalS, signal }: Gua
   if (turn === undefined) return
   const beganMs = performance.now()
   let lookS = 0
+  let lookedAt = turn.cursor
   try {
     try {
       await watchStep(ports)
+      lookedAt = turn.now.toISOString()
     } catch (error) {
       // A guard that cannot look is one that guards nothing.
       count(ports, 'error')
@@ -47,8 +50,13 @@ export async function guardCutover(ports: GuardPorts, { intervalS, signal }: Gua
       await tellChanges(ports, signal)
     }
   } finally {
-    await ports.sweeps.end(turn, { cursor: null, dueInS: Math.max(intervalS, PAUSE_PER_LOOK * lookS) })
+    await ports.sweeps.end(turn, { cursor: lookedAt, dueInS: Math.max(intervalS, PAUSE_PER_LOOK * lookS) })
   }
+}
+
+/** When a guard of any instance last looked without a failure, ISO 8601; null when none has. Throws `database-unavailable`. */
+export function lastLookAt({ sweeps }: Pick<Ports, 'sweeps'>): Promise<string | null> {
+  return sweeps.cursorOf(TURN)
 }
 
 /** Looks once, and changes the flag where that is due. Of several that do so at once one wins; the others did nothing. */

@@ -48,6 +48,7 @@ export const CUTOVER_ANSWERS: Readonly<Record<string, unknown>> = {
     ratio_check: { owners: 412, expected_share: 0.5, share: 0.507, p_value: 1, ok: true },
     guard_state: {
       ...{ action: 'hold', why: 'Held for 900 s of 3600 s.', window: 1, evidence: 1.4, threshold: 822.5 },
+      looked_at: '2026-11-21T10:15:30.123Z',
       owners: { queue: 209, direct: 203 },
       failing_owners: { queue: 4, direct: 3 },
     },

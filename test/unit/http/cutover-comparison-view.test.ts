@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { cutoverComparisonFields } from '../../../src/http/cutover-comparison-schemas.ts'
 import { NO_COMPARISON, readComparison, viewComparison } from '../../../src/http/cutover-comparison-view.ts'
+import { guardCutover } from '../../../src/services/guard-cutover.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import { routeGauges } from '../../../src/telemetry/route-gauge.ts'
 import { flagChange } from '../../contracts/cutover-store.ts'
@@ -51,6 +52,10 @@ test('an admin reads both routes over both windows, the split of the owners and 
   const { action, window, owners: seen, failing_owners: failing, threshold } = view.guard_state!
   assert.deepEqual([action, window, seen, failing], ['hold', 1, { queue: 3, direct: 0 }, { queue: 1, direct: 0 }])
   assert.ok(threshold > 300)
+  assert.equal(view.guard_state?.looked_at, null)
+  await guardCutover(ports, { intervalS: 10 })
+  const { guard_state: guarded } = await viewComparison(ports, flag, OURS)
+  assert.ok(Math.abs(Date.parse(guarded?.looked_at ?? '') - Date.now()) < 60_000)
 })
 
 test('without a flag there is nothing to check, and without a guard no state', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createUuidV7 } from '../../../src/domain/ids.ts'
+import { lastLookAt } from '../../../src/services/guard-cutover.ts'
 import { baselineFor } from '../../../src/services/look-at-step.ts'
 import { flagChange } from '../../contracts/cutover-store.ts'
 import { changeTo, newJob } from '../../contracts/job-store-suite.ts'
@@ -168,4 +169,21 @@ test('an operator’s change that leaves one route keeps the last window too, an
   await ports.cutover.change(flagChange({ percent: 100, baseline }), 1)
   assert.deepEqual(await baselineFor(ports, 0), baseline)
   assert.equal(await baselineFor(createFakePorts(), 0), null)
+})
+
+test('a guard that cannot look is counted, and when it last could is kept', async () => {
+  const { ports, pass, look } = await prepareStep()
+  assert.equal(await lastLookAt(ports), null)
+  await look()
+  const seenAt = await lastLookAt(ports)
+  assert.ok(seenAt)
+  pass(11)
+  ports.comparison.setDown(true)
+  await assert.rejects(look(), { code: 'database-unavailable' })
+  assert.equal(ports.metrics.counted('guard', { action: 'error' }), 1)
+  assert.equal(await lastLookAt(ports), seenAt)
+  pass(11)
+  ports.comparison.setDown(false)
+  await look()
+  assert.equal(Date.parse((await lastLookAt(ports)) ?? '') - Date.parse(seenAt), 22_000)
 })
