@@ -1,11 +1,11 @@
 import { after } from 'node:test'
 import { createCutoverStore } from '../../src/storage/cutover-store.ts'
 import { describeCutoverStore } from '../contracts/cutover-store.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openMigrated } from '../support/storage.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
 if (postgres !== embedded) after(() => postgres.destroy())
 

@@ -3,11 +3,11 @@ import { sql } from 'kysely'
 import type { Database } from '../../src/storage/database.ts'
 import { createDeadLetterStore } from '../../src/storage/dead-letter-store.ts'
 import { describeDeadLetterStore, type OpenDeadLetterStore } from '../contracts/dead-letter-store.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openMigrated } from '../support/storage.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
 if (postgres !== embedded) after(() => postgres.destroy())
 

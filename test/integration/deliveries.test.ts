@@ -9,12 +9,12 @@ import { describeDeliveryStore } from '../contracts/delivery-store.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
 import { describeOwnerSecretStore } from '../contracts/owner-secret-store.ts'
 import { openDeliveryStore, openOwnerSecretStore } from '../support/deliveries.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createFakePorts } from '../support/fake-ports.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openMigrated } from '../support/storage.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 const skip = { skip: skipWithoutPostgres }
 const place = skipWithoutPostgres === false ? await createTestDatabase() : undefined
 const postgres = place === undefined ? embedded : await openMigrated(place)

@@ -9,6 +9,7 @@ import { describeDirectUploads } from '../contracts/direct-uploads.ts'
 import { describeUploadFacts } from '../contracts/upload-facts.ts'
 import { startTestAws } from '../support/aws.ts'
 import { startCorsProxy } from '../support/cors-proxy.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openMigrated } from '../support/storage.ts'
 
@@ -20,8 +21,7 @@ after(() => s3.destroy())
 await s3.send(new CreateBucketCommand({ Bucket: bucket }))
 // Checks signatures, which the emulator does not.
 const proxy = await startCorsProxy(endpoint, 'http://page.example', credentials.secretAccessKey)
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
 if (postgres !== embedded) after(() => postgres.destroy())
 

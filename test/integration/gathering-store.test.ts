@@ -9,10 +9,11 @@ import { createJobStore } from '../../src/storage/job-store.ts'
 import { createOwnerDeletionStore } from '../../src/storage/owner-deletion-store.ts'
 import { describeJobStore } from '../contracts/job-store.ts'
 import { changeTo, newJob } from '../contracts/job-store-suite.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openJobStore, openMigrated } from '../support/storage.ts'
 
-const db = await openMigrated(skipWithoutPostgres === false ? await createTestDatabase() : { dataDir: undefined })
+const db = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : await openEmbedded()
 after(() => db.destroy())
 
 const COUNT = 60

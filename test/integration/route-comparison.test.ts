@@ -4,11 +4,12 @@ import { sql } from 'kysely'
 import type { Database } from '../../src/storage/database.ts'
 import { describeRouteComparison } from '../contracts/route-comparison.ts'
 import { addVersion } from '../contracts/route-comparison-suite.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openRouteComparison } from '../support/route-comparison.ts'
 import { openMigrated } from '../support/storage.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
+const embedded = await openEmbedded()
 const [postgres, large] =
   skipWithoutPostgres === false
     ? [await openMigrated(await createTestDatabase()), await openMigrated(await createTestDatabase())]

@@ -8,11 +8,11 @@ import { describeJobStore } from '../contracts/job-store.ts'
 import { newJob } from '../contracts/job-store-suite.ts'
 import { describeKeyStore } from '../contracts/key-store.ts'
 import { describeTokenStore } from '../contracts/token-store.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openJobStore, openMigrated } from '../support/storage.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 const skip = { skip: skipWithoutPostgres }
 const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
 if (postgres !== embedded) after(() => postgres.destroy())

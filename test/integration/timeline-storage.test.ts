@@ -14,12 +14,12 @@ import { newJob } from '../contracts/job-store-suite.ts'
 import { createTestLog } from '../contracts/test-log.ts'
 import { describeTimeline, type TimelineStores } from '../contracts/timeline.ts'
 import { createFakeDeadLetterStore } from '../fakes/fake-dead-letter-store.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openJobStore, openMigrated } from '../support/storage.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 const source = skipWithoutPostgres === false ? await createTestDatabase() : undefined
 const postgres = source === undefined ? embedded : await openMigrated(source)
 if (postgres !== embedded) after(() => postgres.destroy())

@@ -8,11 +8,11 @@ import { createSweepStore } from '../../src/storage/sweep-store.ts'
 import { createTokenStore } from '../../src/storage/token-store.ts'
 import { describeUpkeep } from '../contracts/upkeep.ts'
 import type { UpkeepStores } from '../contracts/upkeep-suite.ts'
+import { openEmbedded } from '../support/embedded.ts'
 import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { openJobStore, openMigrated } from '../support/storage.ts'
 
-const embedded = await openMigrated({ dataDir: undefined })
-after(() => embedded.destroy())
+const embedded = await openEmbedded()
 // Before any suite: the runner ends the file's hooks as soon as those it knows of are done.
 const postgres = skipWithoutPostgres === false ? await openMigrated(await createTestDatabase()) : embedded
 if (postgres !== embedded) after(() => postgres.destroy())

@@ -1,17 +1,12 @@
-import { createHash } from 'node:crypto'
-import { globSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after } from 'node:test'
 import { pino } from 'pino'
 import { loadConfig } from '../../src/config.ts'
 import type { Places } from '../../src/places.ts'
 import { openResources, type Resources } from '../../src/resources.ts'
 import { ROLES, type Role } from '../../src/roles.ts'
-import { copyTemplate } from '../../src/storage/pglite-template.ts'
 import { startTestAws, type TestAws } from './aws.ts'
-import { ROOT } from './processes.ts'
+import { makeDataDir } from './embedded.ts'
+import { createTestDatabase, skipWithoutPostgres } from './postgres.ts'
 import { startTestRedis, type TestRedis } from './redis.ts'
 import { openMigrated } from './storage.ts'
 
@@ -75,7 +70,7 @@ export async function openTestPlaces(): Promise<{
   const aws = await startTestAws()
   const redis = await startTestRedis()
   const places = {
-    database: { dataDir: await makeDataDir() },
+    database: await makeDatabase(),
     redisUrl: redis.url,
     awsEndpointUrl: aws.endpoint,
     embeddedAws: true,
@@ -115,24 +110,13 @@ export async function getJson(
   }
 }
 
-/** An embedded database with the schema in it, removed with the file's tests. */
-async function makeDataDir(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tonewire-test-'))
-  after(() => rm(folder, { recursive: true, force: true }))
-  const dataDir = join(folder, 'postgres')
-  await copyTemplate(dataDir, makeMigrated, migratedTemplates())
-  return dataDir
-}
-
-async function makeMigrated(dataDir: string): Promise<{ close(): Promise<void> }> {
-  const db = await openMigrated({ dataDir })
-  return { close: () => db.destroy() }
-}
-
-/** Where migrated databases are kept between tests: made anew whenever a migration changes. */
-function migratedTemplates(): string {
-  const migrations = globSync('src/storage/migrations/*.ts', { cwd: ROOT }).sort()
-  const hash = createHash('sha256')
-  for (const file of migrations) hash.update(file).update(readFileSync(join(ROOT, file)))
-  return join(ROOT, 'node_modules/.cache/tonewire-tests', hash.digest('hex').slice(0, 16))
+/**
+ * A database with the schema in it, removed with the file's tests: PostgreSQL as in production, which is quicker too, and
+ * the embedded one where the machine has none.
+ */
+async function makeDatabase(): Promise<{ url: string } | { dataDir: string }> {
+  if (skipWithoutPostgres !== false) return { dataDir: await makeDataDir() }
+  const { url } = await createTestDatabase()
+  await openMigrated({ url }).then((db) => db.destroy())
+  return { url }
 }
