@@ -21,8 +21,8 @@ export function faultsUnlessDown({ url }: World, dependency: 'redis' | 'sqs' | '
 export function faultsUnlessNoted(
   { database }: World,
   owner: string,
-  hop: 'dispatch' | 'reconcile',
-  outcome: 'deferred' | 'sent-again',
+  hop: 'dispatch' | 'reconcile' | 'direct',
+  outcome: 'deferred' | 'sent-again' | 'unavailable',
 ): Promise<string[]> {
   return faultsUnless(`no job of ${owner} was ${outcome}`, async () => {
     const { rowCount } = await database.query(

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Role } from '../../src/roles.ts'
 import { createRandom, type Random } from '../bench/random.ts'
-import { kindsOf, needsLosses } from './kinds-of.ts'
+import { directKindsOf, kindsOf, needsLosses, ON_DIRECT_ROUTE } from './kinds-of.ts'
 import { faultsOfLetters, takeLetters } from './letters.ts'
 import { ALL_KINDS, type Kind, type Load, sendLoad } from './load.ts'
 import type { CallCount, Kill } from './role.ts'
@@ -36,7 +36,7 @@ const LOSING_MS = 10_000
 export async function discover(world: World, seed: number, cells: KillCell[]): Promise<Outcome> {
   const atStart = new Map<Role, Readonly<Record<string, CallCount>>>()
   for (const role of world.roles) atStart.set(role, await world.crew.calls(role))
-  const outcome = await runWithLosses(world, ALL_KINDS)
+  const outcome = await runWithLosses(world, { kinds: ALL_KINDS, directKinds: ON_DIRECT_ROUTE })
   const random = createRandom(seed)
   for (const role of world.roles) {
     const seen = await world.crew.calls(role)
@@ -77,10 +77,10 @@ export async function runKill(world: World, cell: KillCell): Promise<Outcome> {
   for (let tries = 0; tries < TRIES && !reached && faults.length === 0; tries++) {
     const kills = world.crew.kills(role)
     const ready = (): Promise<void> => prepare(world, cell, tries)
-    const kinds = kindsOf(cell.role, cell.kill.call, tries > 0)
+    const sent = { kinds: kindsOf(role, cell.kill.call, tries > 0), directKinds: directKindsOf(role) }
     const outcome = await (needsLosses(role, cell.kill.call, tries > 0)
-      ? runWithLosses(world, kinds, ready)
-      : ready().then(() => runUnder(world, { kinds })))
+      ? runWithLosses(world, sent, ready)
+      : ready().then(() => runUnder(world, sent)))
     reached = world.crew.kills(role) > kills
     if (!reached) world.crew.arm(role, undefined)
     faults.push(...outcome.faults)
@@ -102,14 +102,10 @@ async function prepare({ crew }: World, { role, kill, atStart }: KillCell, tries
  * Sends jobs and loses orders for some of them, which only the reconciler can notice. The analyser stays away meanwhile:
  * it would be quicker, and with nothing lost nobody asks how much the queues hold.
  */
-async function runWithLosses(
-  world: World,
-  kinds: readonly Kind[],
-  ready: () => Promise<void> = async () => {},
-): Promise<Outcome> {
+async function runWithLosses(world: World, sent: Sent, ready: () => Promise<void> = async () => {}): Promise<Outcome> {
   await world.crew.stop('analyse')
   await ready()
-  return runUnder(world, { kinds }, async () => {
+  return runUnder(world, sent, async () => {
     await loseOrders(world, LOST_ORDERS, AbortSignal.timeout(LOSING_MS))
     await world.crew.start('analyse')
     return NOTHING
@@ -130,6 +126,8 @@ export async function loseOrders({ ports }: World, count: number, signal: AbortS
 
 export interface Under {
   readonly owner: string
+  /** Whose jobs take the direct route. */
+  readonly directOwner: string
   readonly key: string
   /** Sends more jobs. */
   more(kinds: readonly Kind[]): Promise<void>
@@ -144,52 +142,68 @@ export interface Verdict {
 
 export const NOTHING: Verdict = {}
 
-/** Sends jobs of a new owner's, lets the fault happen meanwhile, and looks when everything has settled. */
+interface Sent {
+  readonly kinds: readonly Kind[]
+  /** Of another owner's, whose jobs take the direct route. */
+  readonly directKinds?: readonly Kind[]
+}
+
+/** Sends jobs of new owners', lets the fault happen meanwhile, and looks when everything has settled. */
 export async function runUnder(
   world: World,
-  { kinds, boundMs = CELL_MS }: { readonly kinds: readonly Kind[]; readonly boundMs?: number },
+  { kinds, directKinds = [], boundMs = CELL_MS }: Sent & { readonly boundMs?: number },
   fault: (under: Under) => Promise<Verdict> = async () => NOTHING,
 ): Promise<Outcome> {
-  const { owner, key } = await world.newOwner()
+  const { owner, key } = await world.newOwner('queue')
+  const direct = await world.newOwner('direct')
   const deadline = AbortSignal.timeout(boundMs)
   const { url, adminKey, ports: queues } = world
   const { receiver } = world
   const timing = { directUploadTimeoutS: DIRECT_UPLOAD_TIMEOUT_S, deadline }
-  const options = { url, key, adminKey, queues, callbackUrl: receiver.url, ...timing }
+  const options = { url, adminKey, queues, callbackUrl: receiver.url, ...timing }
+  const sendingDirect = sendLoad({ ...options, key: direct.key, kinds: directKinds })
   const loads: Load[] = []
   const more = async (others: readonly Kind[]): Promise<void> => {
-    loads.push(await sendLoad({ ...options, kinds: others }))
+    loads.push(await sendLoad({ ...options, key, kinds: others }))
   }
   const sending = more(kinds)
-  const { faults = [], within } = await fault({ owner, key, more })
+  const { faults = [], within } = await fault({ owner, key, directOwner: direct.owner, more })
   await sending
   const load: Load = {
     jobs: loads.flatMap(({ jobs }) => jobs),
     letters: loads.flatMap(({ letters }) => letters),
     faults: loads.flatMap((each) => each.faults),
   }
-  const found = await judge(world, owner, load, deadline)
+  const directLoad = await sendingDirect
+  const both = new Map([
+    [owner, load],
+    [direct.owner, directLoad],
+  ])
+  const found = await judge(world, both, deadline)
   const late = within !== undefined && performance.now() - within.sinceMs > within.ms
   return {
-    jobs: load.jobs.length,
+    jobs: load.jobs.length + directLoad.jobs.length,
     faults: [...faults, ...found, ...(late ? [`it took longer than ${within.ms / 1000} s`] : [])],
   }
 }
 
 /** Waits until all has settled, sweeps, and looks. */
-async function judge(world: World, owner: string, load: Load, deadline: AbortSignal): Promise<string[]> {
+async function judge(world: World, loads: ReadonlyMap<string, Load>, deadline: AbortSignal): Promise<string[]> {
+  const expected = [...loads.values()].flatMap(({ letters }) => letters)
+  const faults = [...loads.values()].flatMap((load) => load.faults)
   const over = new AbortController()
   const leases = everySecond(() => endLeases(world), over.signal)
-  const left = await whenSettled(world, owner, deadline)
+  const left = await whenSettled(world, [...loads.keys()], deadline)
   over.abort()
   await leases
   if (left.length > 0) {
     // What is in the way may be among them, and the next cell shall not be told of it.
-    const letters = faultsOfLetters(load.letters, await takeLetters(world.database))
-    return [...load.faults, ...left.map((what) => `not settled: ${what}`), ...letters]
+    const letters = faultsOfLetters(expected, await takeLetters(world.database))
+    return [...faults, ...left.map((what) => `not settled: ${what}`), ...letters]
   }
   await sweepNow(world)
-  return [...load.faults, ...(await verify(world, owner, load))]
+  for (const [owner, load] of loads) faults.push(...(await verify(world, owner, load)))
+  return [...faults, ...faultsOfLetters(expected, await takeLetters(world.database))]
 }
 
 async function everySecond(action: () => Promise<void>, signal: AbortSignal): Promise<void> {

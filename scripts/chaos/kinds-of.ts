@@ -10,6 +10,14 @@ const OF_ROLE: Readonly<Partial<Record<Role, readonly Kind[]>>> = {
   analyse: ['compared', 'longest'],
 }
 
+/** What owners of the direct route send in the cells of the roles that have to do with them. */
+export const ON_DIRECT_ROUTE: readonly Kind[] = ['plain', 'callback', 'failing', 'cancelled', 'twice', 'cut', 'held']
+const OF_DIRECT_ROUTE: readonly Role[] = ['api', 'reconcile']
+
+export function directKindsOf(role: Role): readonly Kind[] {
+  return OF_DIRECT_ROUTE.includes(role) ? ON_DIRECT_ROUTE : []
+}
+
 /** The mishaps, each of which takes some seconds of its own: only where the call has to do with it. */
 const OF_CALL: Readonly<Partial<Record<Role, readonly (readonly [RegExp, readonly Kind[]])[]>>> = {
   api: [

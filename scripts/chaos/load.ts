@@ -3,7 +3,19 @@ import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import { createClient } from './client.ts'
 import type { ExpectedLetter } from './letters.ts'
-import { discarded, dropped, type Poison, poison, poisoned, redriven, replayed, retried, stalled } from './mishaps.ts'
+import {
+  discarded,
+  dropped,
+  held,
+  type Poison,
+  poison,
+  poisoned,
+  redriven,
+  replayed,
+  retried,
+  SHORT_HOLD_MS,
+  stalled,
+} from './mishaps.ts'
 import { BROKEN, SPOKEN, toneWav } from './recordings.ts'
 import {
   ACCEPTED,
@@ -66,6 +78,7 @@ const KINDS = {
     if (first.jobId !== second.jobId) throw new Error(`one key made two jobs: ${first.jobId}, ${second.jobId}`)
     return first
   },
+  held: (context) => uploaded(context, 'held', tone, held(SHORT_HOLD_MS)),
   cancelled,
   compared,
   direct,
@@ -93,7 +106,7 @@ export async function sendLoad(options: LoadOptions & { readonly kinds: readonly
 }
 
 async function cancelled(context: Context): Promise<SentJob> {
-  const upload = { query: { not_before: new Date(Date.now() + HOLD_MS).toISOString() }, mayEnd: ['cancelled'] }
+  const upload = { ...held(HOLD_MS), mayEnd: ['cancelled'] }
   const accepted = await send(context, SPOKEN, upload)
   const following = follow(context, 'cancelled', accepted, upload)
   // 409: it was cancelled by the request before, whose answer never came, or it was not held for long enough.

@@ -17,7 +17,7 @@ export interface Poison {
 
 /** A job waits for this long before it is forwarded: time for its attempt to end otherwise. */
 const HOLD_MS = 6000
-const SHORT_HOLD_MS = 1500
+export const SHORT_HOLD_MS = 1500
 const POLL_MS = 150
 
 /** The recording arrives, its client is never heard of again: the reconciler ends the upload and deletes the object. */
@@ -117,7 +117,8 @@ async function sendPoison(orders: MessageQueue, answers: MessageQueue): Promise<
   return { kind: 'poison', letters: letters.map((letter) => ({ ...letter, states: ['open'] })) }
 }
 
-const held = (ms: number) => ({ query: { not_before: new Date(Date.now() + ms).toISOString() } })
+/** An upload whose job may not begin before so long. */
+export const held = (ms: number) => ({ query: { not_before: new Date(Date.now() + ms).toISOString() } })
 
 async function put(queue: MessageQueue, body: string): Promise<void> {
   const [failure] = await queue.send([{ body, groupId: 'drill' }])

@@ -30,6 +30,7 @@ export const OUTAGES: readonly Outage[] = [
   { name: 's3 away for uploads', run: storageAwayForUploads },
   { name: 's3 away for analyses', run: storageAwayForAnalyses },
   { name: 'postgres restarted', run: postgresRestarted },
+  { name: 'analysis server of the direct route away', run: directServerAway },
   { name: 'ffmpeg missing', run: ffmpegMissing },
   { name: 'poison in both queues', run: (world) => runUnder(world, { kinds: [...MIX, 'poisoned'] }) },
   ...(['api', 'forward', 'analyse', 'record', 'reconcile'] as const).map((role) => ({
@@ -38,10 +39,13 @@ export const OUTAGES: readonly Outage[] = [
   })),
 ]
 
+/** Of an owner on the direct route, beside: neither Redis nor SQS has a say in it. */
+const DIRECT: readonly Kind[] = ['plain', 'callback', 'failing', 'cancelled', 'held']
+
 const tones = (count: number): Kind[] => Array<Kind>(count).fill('tone')
 
 function redisAway(world: World, keepData: boolean): Promise<Outcome> {
-  return runUnder(world, { kinds: [...MIX, ...tones(40)] }, async () => {
+  return runUnder(world, { kinds: [...MIX, ...tones(40)], directKinds: DIRECT }, async () => {
     await delay(700)
     await world.stores.stopRedis()
     const [faults] = await Promise.all([faultsUnlessDown(world, 'redis'), delay(3000)])
@@ -70,7 +74,7 @@ async function flushed(world: World, count: number): Promise<Outcome> {
 }
 
 function outOfMemory(world: World): Promise<Outcome> {
-  return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async ({ owner, more }) => {
+  return runUnder(world, { kinds: [...MIX, ...tones(20)], directKinds: DIRECT }, async ({ owner, more }) => {
     await delay(500)
     await world.stores.redis('CONFIG', 'SET', 'maxmemory', '1mb')
     await Promise.all([more(['quiet', 'quiet']), delay(4000)])
@@ -85,7 +89,7 @@ async function downFromTheStart(world: World): Promise<Outcome> {
   await stores.stopRedis()
   await Promise.all(roles.map((role) => crew.stop(role)))
   await Promise.all(roles.map((role) => crew.start(role)))
-  return runUnder(world, { kinds: [...MIX, ...tones(10)] }, async () => {
+  return runUnder(world, { kinds: [...MIX, ...tones(10)], directKinds: DIRECT }, async () => {
     const [faults] = await Promise.all([faultsUnlessDown(world, 'redis'), delay(4000)])
     await stores.startRedis(false)
     return { faults }
@@ -123,7 +127,7 @@ async function emptied(world: World): Promise<Outcome> {
 }
 
 function throttled(world: World): Promise<Outcome> {
-  return runUnder(world, { kinds: [...MIX, ...tones(20)] }, async () => {
+  return runUnder(world, { kinds: [...MIX, ...tones(20)], directKinds: DIRECT }, async () => {
     await delay(300)
     await world.stores.setDoors({ sqs: 'throttled' })
     const [faults] = await Promise.all([faultsUnlessDown(world, 'sqs'), delay(8000)])
@@ -135,7 +139,7 @@ function throttled(world: World): Promise<Outcome> {
 /** Refused with 503 and a time to come back, and nothing is left of it. */
 async function storageAwayForUploads(world: World): Promise<Outcome> {
   await world.stores.setDoors({ s3: 'broken' })
-  const { key, owner } = await world.newOwner()
+  const { key, owner } = await world.newOwner('queue')
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'audio/wav' }
   const refused = await fetch(`${world.url}/v1/jobs`, { method: 'POST', headers, body: SPOKEN as never })
   const problem = (await refused.json()) as { code?: string }
@@ -171,7 +175,7 @@ async function storageAwayForAnalyses(world: World): Promise<Outcome> {
 const LEASES_MS = 90_000
 
 function postgresRestarted(world: World): Promise<Outcome> {
-  return runUnder(world, { kinds: [...MIX, ...tones(40)], boundMs: LEASES_MS }, async () => {
+  return runUnder(world, { kinds: [...MIX, ...tones(40)], directKinds: DIRECT, boundMs: LEASES_MS }, async () => {
     await delay(700)
     const before = await connections(world)
     await world.stores.restartPostgres()
@@ -193,6 +197,17 @@ async function connections({ database }: World): Promise<number[]> {
       await delay(100)
     }
   }
+}
+
+/** Stored jobs wait for it, and none fails. */
+async function directServerAway(world: World): Promise<Outcome> {
+  const { directServer } = world
+  await directServer.stop()
+  return runUnder(world, { kinds: MIX, directKinds: [...DIRECT, ...tones(10)] }, async ({ directOwner }) => {
+    const [faults] = await Promise.all([faultsUnlessNoted(world, directOwner, 'direct', 'unavailable'), delay(4000)])
+    await directServer.start()
+    return { faults }
+  })
 }
 
 /** WAV goes on without it; what needs it fails with a reason that names it. */
@@ -221,7 +236,7 @@ async function skewed(world: World, role: Role): Promise<Outcome> {
   await world.crew.stop(role)
   await world.crew.start(role, { execArgv: ['--import', CLOCK_SKEW] })
   const isAhead = (await world.crew.clockAheadMs(role)) > 30_000
-  const outcome = await runUnder(world, { kinds: [...MIX, 'direct', ...tones(5)] })
+  const outcome = await runUnder(world, { kinds: [...MIX, 'direct', ...tones(5)], directKinds: DIRECT })
   await restart(world, [role], {})
   return isAhead ? outcome : { ...outcome, faults: [...outcome.faults, 'the clock was not ahead'] }
 }

@@ -6,21 +6,21 @@ import type { World } from './world.ts'
 const POLL_MS = 100
 
 /** Resolves to what is still under way at the deadline, in sentences; to nothing when all has settled. */
-export async function whenSettled(world: World, owner: string, deadline: AbortSignal): Promise<string[]> {
+export async function whenSettled(world: World, owners: readonly string[], deadline: AbortSignal): Promise<string[]> {
   for (;;) {
-    const left = await underWay(world, owner).catch((error: unknown) => [`not looked at: ${String(error)}`])
+    const left = await underWay(world, owners).catch((error: unknown) => [`not looked at: ${String(error)}`])
     if (left.length === 0 || deadline.aborted) return left
     await delay(POLL_MS)
   }
 }
 
-async function underWay({ ports, database }: World, owner: string): Promise<string[]> {
+async function underWay({ ports, database }: World, owners: readonly string[]): Promise<string[]> {
   const { rows } = await database.query<{ what: string }>(
-    `select 'job ' || job_id || ' is ' || status as what from jobs where owner = $1 and finished_at is null
+    `select 'job ' || job_id || ' is ' || status as what from jobs where owner = any($1) and finished_at is null
      union all
      select 'callback ' || delivery_id || ' of ' || job_id || ' is ' || status from callback_deliveries
-     where owner = $1 and status <> 'delivered' limit 5`,
-    [owner],
+     where owner = any($1) and status <> 'delivered' limit 5`,
+    [owners],
   )
   if (rows.length > 0) return rows.map(({ what }) => what)
   const [waiting, orders, results] = await Promise.all([

@@ -1,0 +1,57 @@
+/**
+ * The analysis server of the direct route, a process of its own. It holds its orders in memory, so the drill never kills
+ * it: what it held would be lost, and its jobs end as failed, which is what the queue is there for.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { endWithParent } from '../../src/embedded/end-with-parent.ts'
+
+export interface DirectServer {
+  /** Takes nothing more, answers what it holds, and ends. */
+  stop(): Promise<void>
+  /** Resolves when it takes orders. */
+  start(): Promise<void>
+  close(): Promise<void>
+}
+
+const ENTRY = fileURLToPath(new URL('../../workers/analysis-server.ts', import.meta.url))
+const POLL_MS = 50
+
+/** Not started yet. @param url where it listens, on this machine */
+export function createDirectServer(url: URL, env: Readonly<Record<string, string>>): DirectServer {
+  let child: ChildProcess | undefined
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+  return {
+    async start() {
+      const { PATH = '', HOME = '' } = process.env
+      const started = spawn(process.execPath, [ENTRY], {
+        env: { PATH, HOME, ...env, HOST: url.hostname, PORT: url.port },
+        detached: true,
+        stdio: ['ignore', 'ignore', 'inherit'],
+      })
+      child = started
+      started.once('exit', endWithParent(started.pid as number))
+      while (!(await isReady(url))) {
+        if (started.exitCode !== null || started.signalCode !== null) throw new Error('the analysis server ended')
+        await delay(POLL_MS)
+      }
+    },
+    stop: () => end('SIGTERM'),
+    close: () => end('SIGKILL'),
+  }
+}
+
+async function isReady(url: URL): Promise<boolean> {
+  return fetch(new URL('/readyz', url)).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
