@@ -57,6 +57,7 @@ test('a query that is wrong is refused with what is wrong', async () => {
 test('a job is cancelled once, by its owner, and its stream ends with that', async () => {
   const jobId = await upload()
   const stream = await openEvents(`${system.url}/v1/jobs/${jobId}/events`, TEST_KEY)
+  await stream.waitFor(({ event }) => event === 'snapshot')
   assert.equal((await post(`/v1/jobs/${jobId}/cancel`, OTHER_KEY)).status, 404)
   const waiting = (await system.ports.jobQueue.counts()).waiting
   const { status, body } = await post(`/v1/jobs/${jobId}/cancel`)

@@ -19,6 +19,7 @@ const WAV = toneWav()
 
 interface Conversation {
   readonly socket: Socket
+  readonly closed: Promise<unknown>
   /** What the server has said so far. */
   heard(): string
   /** Resolves when what was heard fits. */
@@ -36,6 +37,7 @@ function open(head: readonly string[], key = TEST_KEY): Conversation {
   socket.write(lines.join('\r\n'))
   return {
     socket,
+    closed: once(socket, 'close'),
     heard: () => text,
     async until(pattern) {
       while (!pattern.test(text)) await once(socket, 'data')
@@ -78,8 +80,8 @@ test('a client that asks first and may not is refused without being asked for it
     [open([...rawHead(LIMIT + 1), asking]), /^HTTP\/1\.1 413 [\s\S]*upload-too-large/],
     [open(['content-type: text/plain', 'content-length: 10', asking]), /^HTTP\/1\.1 415 /],
   ]
-  for (const [{ socket, heard }, answer] of refused) {
-    await once(socket, 'close')
+  for (const [{ closed, heard }, answer] of refused) {
+    await closed
     assert.match(heard(), answer)
     assert.doesNotMatch(heard(), /100 Continue/)
     assert.match(heard(), /connection: close/i)

@@ -59,7 +59,7 @@ export const GOES: readonly string[] = [
   'test/contracts/route-comparison-suite.ts',
   'test/contracts/route-comparison.ts',
   'test/contracts/route-figures.ts',
-  'test/e2e/analysis-server.test.ts',
+  'test/long/analysis-server.test.ts',
   'test/fakes/fake-analysis-server.ts',
   'test/fakes/fake-cutover-news.ts',
   'test/fakes/fake-cutover-store.ts',
