@@ -10,7 +10,7 @@ import { startPostgresCluster } from './setup/postgres-cluster.ts'
 
 const ALL_TESTS = 'test/{unit,contracts,integration,e2e}/**/*.test.ts'
 /** For two cores: many files wait for processes of their own, or for a clock. */
-const CONCURRENCY = 4
+const CONCURRENCY = 3
 /** Each test file is a process that loads the same modules: what V8 made of them is kept for the next. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? 'node_modules/.cache/tonewire-compile'
 /** A test that hangs is a failure, not a pause. */

@@ -15,7 +15,7 @@ const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 /** Where each command is run for real. */
 const RUN_BY: Readonly<Record<string, string>> = {
-  'npm run demo': 'test/e2e/demo.test.ts',
+  'npm run demo': 'test/long/demo.test.ts',
   'npm start': 'test/long/start.test.ts',
   'npm run analyse': 'here',
   'npm run migrate': 'test/support/role-processes.ts',
@@ -27,7 +27,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'npm run worker:record': 'test/support/role-processes.ts',
   'npm run worker:reconcile': 'test/support/role-processes.ts',
   'npm run analysis-server': 'test/long/analysis-server.test.ts',
-  'npm run keys': 'test/integration/auth-keys.test.ts',
+  'npm run keys': 'test/long/keys-command.test.ts',
   'npm run jobs': 'test/integration/timeline.test.ts',
   'npm run cutover': 'test/integration/cutover.test.ts',
   'npm run dead-letters': 'test/integration/dead-letters.test.ts',

@@ -3,14 +3,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY } from '../support/system.ts'
 import { multipart } from '../support/uploads.ts'
 
 const { places, env } = await openTestPlaces()
-const database = skipWithoutPostgres ? places.database : { url: (await createTestDatabase()).url }
-const system = await startTestSystem(['api'], { ...places, database }, env)
+const system = await startTestSystem(['api'], places, env)
 const WAV = toneWav()
 
 interface Answer {

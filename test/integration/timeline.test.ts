@@ -3,17 +3,16 @@ import { test } from 'node:test'
 import type { TimelineView } from '../../src/http/timeline-schemas.ts'
 import { newLetter } from '../contracts/dead-letter-store.ts'
 import { changeTo } from '../contracts/job-store-suite.ts'
-import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { startProcess } from '../support/processes.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, OTHER_KEY, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
 
 const ADMIN_KEY = 'test-key-of-ops'
-const { places: embedded, env } = await openTestPlaces()
-const database = skipWithoutPostgres === false ? await createTestDatabase() : embedded.database
+const { places, env } = await openTestPlaces()
+const { database } = places
 const BOOTSTRAP_API_KEYS = `acme=${TEST_KEY},other=${OTHER_KEY},ops=${ADMIN_KEY}:admin`
 const roles = ['api', 'forward', 'analyse', 'record'] as const
-const system = await startTestSystem(roles, { ...embedded, database }, { ...env, BOOTSTRAP_API_KEYS })
+const system = await startTestSystem(roles, places, { ...env, BOOTSTRAP_API_KEYS })
 
 async function upload(query = ''): Promise<string> {
   const response = await uploadRaw(system.url, toneWav({ seconds: 0.2 }), { query })

@@ -9,7 +9,6 @@ import { sweepObjects } from '../../src/services/sweep-objects.ts'
 import { openDatabase } from '../../src/storage/database.ts'
 import { createArrivals } from '../contracts/arrivals.ts'
 import { changeTo } from '../contracts/job-store-suite.ts'
-import { createTestDatabase, skipWithoutPostgres } from '../support/postgres.ts'
 import { toneWav } from '../support/recordings.ts'
 import { getJson, openTestPlaces, startTestSystem, TEST_KEY, uploadRaw } from '../support/system.ts'
 
@@ -19,9 +18,7 @@ const ZOE_KEY = 'test-key-of-zoe'
 const ZOE = 'zoe@school|x'
 const DAY_S = 86_400
 
-const { places: embedded, env, redis } = await openTestPlaces()
-const database = skipWithoutPostgres === false ? await createTestDatabase() : embedded.database
-const places = { ...embedded, database }
+const { places, env, redis } = await openTestPlaces()
 const BOOTSTRAP_API_KEYS = `acme=${TEST_KEY},ops=${ADMIN_KEY}:admin,${ZOE}=${ZOE_KEY}`
 const system = await startTestSystem(['api'], places, { ...env, BOOTSTRAP_API_KEYS })
 const { ports } = system

@@ -71,7 +71,7 @@ export const GOES: readonly string[] = [
   'test/integration/cutover-news.test.ts',
   'test/integration/cutover-stores.test.ts',
   'test/integration/cutover.test.ts',
-  'test/integration/direct-faults.test.ts',
+  'test/long/direct-faults.test.ts',
   'test/integration/direct-route.test.ts',
   'test/integration/guard-cutover.test.ts',
   'test/integration/guard-notifier.test.ts',

@@ -5,11 +5,11 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { parseCall, WrongCall } from '../../../scripts/analyse/call.ts'
-import { parseTextGrid } from '../../../src/analysis/text-grid.ts'
-import { formatTextGrid } from '../../../src/analysis/text-grid-writer.ts'
+import { parseCall, WrongCall } from '../../scripts/analyse/call.ts'
+import { parseTextGrid } from '../../src/analysis/text-grid.ts'
+import { formatTextGrid } from '../../src/analysis/text-grid-writer.ts'
 
-const root = join(import.meta.dirname, '../../..')
+const root = join(import.meta.dirname, '../..')
 const script = join(root, 'scripts/analyse.ts')
 const recording = (name: string) => join(root, `examples/recordings/${name}.wav`)
 const folder = mkdtempSync(join(tmpdir(), 'tonewire-analyse-'))
