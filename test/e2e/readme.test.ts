@@ -30,7 +30,7 @@ const RUN_BY: Readonly<Record<string, string>> = {
   'npm run keys': 'test/long/keys-command.test.ts',
   'npm run jobs': 'test/integration/timeline.test.ts',
   'npm run cutover': 'test/integration/cutover.test.ts',
-  'npm run dead-letters': 'test/integration/dead-letters.test.ts',
+  'npm run dead-letters': 'test/long/dead-letters.test.ts',
   'npm test': 'here',
   'npm run check': '.ci/run',
   'npm run test:long': '.ci/run',
