@@ -126,7 +126,7 @@ function outagesOf(world: World, seed: number, isQuick: boolean): Planned[] {
 }
 
 /** With the ends of processes that were none of ours among its faults. */
-async function runCell({ crew }: World, seed: number, { name, run }: Planned): Promise<Cell> {
+async function runCell({ crew, directServer }: World, seed: number, { name, run }: Planned): Promise<Cell> {
   const startedAt = performance.now()
   const {
     jobs,
@@ -135,7 +135,7 @@ async function runCell({ crew }: World, seed: number, { name, run }: Planned): P
   } = await run().catch((error: Error): Outcome => {
     return { jobs: 0, faults: [error.message] }
   })
-  const exits = await crew.takeFaults()
+  const exits = [...(await crew.takeFaults()), ...directServer.takeFaults()]
   const seconds = (performance.now() - startedAt) / 1000
   return { name, jobs, faults: [...faults, ...exits], reached, seed, seconds }
 }

@@ -29,7 +29,7 @@ export const environmentSchema = Type.Object({
     10,
     1,
     200,
-    'Most connections to PostgreSQL held by one process; the API and the reconciler hold two more to compare the routes',
+    'Most connections to PostgreSQL held by one process; whoever compares the routes, as the API, the reconciler and each whose `/metrics` are read do, holds three more',
   ),
   REDIS_URL: optional(
     'Redis 6.2 or Valkey, or several nodes of a cluster, comma separated; without it one of our own',

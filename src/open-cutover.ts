@@ -15,8 +15,8 @@ import { keepAnswers } from './storage/kept-comparison.ts'
 import { createMemoryBudget } from './storage/memory-budget.ts'
 import { createRouteComparison } from './storage/route-comparison.ts'
 
-/** What a comparison takes from everybody else, however long its windows are. */
-const COMPARISON_POOL = 2
+/** One for figures, one for what a step is judged by (kept-comparison.ts), one for short questions. */
+const COMPARISON_POOL = 3
 const ANSWER_MEMORY_BYTES = 32 * 1024 * 1024
 /** Less than an answer may take in all: a slow one gives way to one that waits. */
 const ANSWER_HOLD_MS = 2000

@@ -8,8 +8,11 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { endWithParent } from '../../src/embedded/end-with-parent.ts'
+import { faultOfExit } from './exits.ts'
 
 export interface DirectServer {
+  /** What is wrong with its ends since this was last asked: those that no stop of ours was, or that went wrong. */
+  takeFaults(): string[]
   /** Takes nothing more, answers what it holds, and ends. */
   stop(): Promise<void>
   /** Resolves when it takes orders. */
@@ -19,11 +22,15 @@ export interface DirectServer {
 
 const ENTRY = fileURLToPath(new URL('../../workers/analysis-server.ts', import.meta.url))
 const POLL_MS = 50
+const READY_MS = 2000
 
 /** Not started yet. @param url where it listens, on this machine */
 export function createDirectServer(url: URL, env: Readonly<Record<string, string>>): DirectServer {
   let child: ChildProcess | undefined
+  let faults: string[] = []
+  let isStopping = false
   const end = async (signal: NodeJS.Signals): Promise<void> => {
+    isStopping = true
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, 'exit')
     child.kill(signal)
@@ -38,19 +45,32 @@ export function createDirectServer(url: URL, env: Readonly<Record<string, string
         stdio: ['ignore', 'ignore', 'inherit'],
       })
       child = started
-      started.once('exit', endWithParent(started.pid as number))
+      isStopping = false
+      const release = endWithParent(started.pid as number)
+      started.once('exit', (code, signal) => {
+        release()
+        const doom = { toBeKilled: false, stopped: isStopping }
+        faults.push(
+          ...[faultOfExit('analysis-server', doom, { code, signal }, '')].filter((fault) => fault !== undefined),
+        )
+      })
       while (!(await isReady(url))) {
         if (started.exitCode !== null || started.signalCode !== null) throw new Error('the analysis server ended')
         await delay(POLL_MS)
       }
     },
     stop: () => end('SIGTERM'),
+    takeFaults() {
+      const taken = faults
+      faults = []
+      return taken
+    },
     close: () => end('SIGKILL'),
   }
 }
 
 async function isReady(url: URL): Promise<boolean> {
-  return fetch(new URL('/readyz', url)).then(
+  return fetch(new URL('/readyz', url), { signal: AbortSignal.timeout(READY_MS) }).then(
     ({ ok }) => ok,
     () => false,
   )

@@ -204,9 +204,12 @@ async function directServerAway(world: World): Promise<Outcome> {
   const { directServer } = world
   await directServer.stop()
   return runUnder(world, { kinds: MIX, directKinds: [...DIRECT, ...tones(10)] }, async ({ directOwner }) => {
-    const [faults] = await Promise.all([faultsUnlessNoted(world, directOwner, 'direct', 'unavailable'), delay(4000)])
-    await directServer.start()
-    return { faults }
+    try {
+      const [faults] = await Promise.all([faultsUnlessNoted(world, directOwner, 'direct', 'unavailable'), delay(4000)])
+      return { faults }
+    } finally {
+      await directServer.start()
+    }
   })
 }
 

@@ -18,13 +18,18 @@ function windowLines({ window_s: windowS, queue, direct }: CutoverComparisonView
   return [`Last ${windowS / 60} minutes`, `  queue   ${describe(queue)}`, `  direct  ${describe(direct)}`]
 }
 
-function describe({ accepted, completed, failed, cancelled, owners, ...times }: Figures): string {
-  const failures = Object.entries(failed).map(([code, count]) => `${count} ${code}`)
+function describe({ accepted, completed, failed, retried, cancelled, owners, ...times }: Figures): string {
+  const [failures, again] = [failed, retried].map((byCode) =>
+    Object.entries(byCode)
+      .map(([code, count]) => `${count} ${code}`)
+      .join(', '),
+  )
   const { result_s: result, oldest_unfinished_s: oldest } = times
   return [
     `${accepted} jobs of ${owners} owners`,
     `${completed} completed`,
-    failures.length === 0 ? '0 failed' : `failed: ${failures.join(', ')}`,
+    failures === '' ? '0 failed' : `failed: ${failures}`,
+    ...(again === '' ? [] : [`tried again after: ${again}`]),
     `${cancelled} cancelled`,
     result === null ? 'no result yet' : `result after ${result.p50} s (p95 ${result.p95}, p99 ${result.p99})`,
     oldest === null ? 'nothing unfinished' : `oldest unfinished ${Math.round(oldest)} s`,
@@ -41,13 +46,25 @@ function ratioLines(check: CutoverComparisonView['ratio_check'] | undefined): st
 
 function guardLines(state: CutoverComparisonView['guard_state'] | undefined): string[] {
   if (state === undefined || state === null) return []
-  const { action, why, looked_at: lookedAt, window, evidence, threshold, owners, failing_owners: failing } = state
+  const {
+    action,
+    why,
+    looked_at: lookedAt,
+    stale,
+    window,
+    evidence,
+    threshold,
+    owners,
+    failing_owners: failing,
+  } = state
   const sides = (['queue', 'direct'] as const).map(
     (route) => `${failing[route]} of ${owners[route]} owners on ${route}`,
   )
   return [
     `Guard    ${action}: ${why}`,
-    lookedAt === null ? '         NOBODY LOOKS: does worker:reconcile run?' : `         last looked at ${lookedAt}`,
+    stale
+      ? `         NOBODY LOOKS since ${lookedAt ?? 'ever'}: does worker:reconcile run, and can it reach the database?`
+      : `         last looked at ${lookedAt}`,
     `         window ${window}, evidence ${evidence.toPrecision(3)} of ${threshold.toPrecision(3)}, failing: ${sides.join(', ')}`,
   ]
 }

@@ -89,7 +89,7 @@ async function checkConnections(client: pg.Client, poolSize: number): Promise<Fi
       (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as used`,
   )
   const [most, used] = [Number(row.most), Number(row.used)]
-  const seen = `${used} of ${most} connections are used; each process of ours may take ${poolSize}`
+  const seen = `${used} of ${most} connections are used; each process of ours may take ${poolSize}, and three to compare the routes`
   const mend = 'raise max_connections, or lower DATABASE_POOL or the number of processes'
   if (poolSize > most) return fault(seen, mend)
   return most - used < poolSize ? warning(seen, mend) : ok(seen)

@@ -64,6 +64,9 @@ export interface Judgement {
   readonly evidence: Evidence
 }
 
+/** Of all instances one looks at a time; the turn's cursor is when it last could. */
+export const GUARD_TURN = 'guard'
+
 /** The chance that evidence takes a whole cutover back although the queue fails nobody more: of all steps, windows and looks. */
 export const ALPHA = 0.01
 const BASELINE_CONFIDENCE = 0.995

@@ -12,6 +12,9 @@ const figuresSchema = Type.Object({
   accepted: count('Jobs whose recording was stored'),
   completed: count('Of the jobs made in the window'),
   failed: Type.Record(Type.String(), count('Jobs'), { description: 'By error code, also those that a client caused' }),
+  retried: Type.Record(Type.String(), count('Jobs'), {
+    description: 'Tried again, by the error code of their first attempt; what became of them is in the other counts',
+  }),
   cancelled: count('By their owners'),
   owners: count('Distinct ones'),
   result_s: nullable(
@@ -43,10 +46,13 @@ const guardStateSchema = Type.Object(
     looked_at: nullable(
       Type.String({
         format: 'date-time',
-        description:
-          'When a guard last looked by itself: an old time means that no `worker:reconcile` runs, or none can look',
+        description: 'When a guard last looked by itself, of any step',
       }),
     ),
+    stale: Type.Boolean({
+      description:
+        'That is ten minutes ago or more: no `worker:reconcile` runs, or none can look, and nothing is taken back',
+    }),
     window: Type.Integer({ minimum: 1, description: 'Number of the window that runs on this step' }),
     evidence: Type.Number({
       description: 'How many times as likely what was seen is if the queue fails more owners; alarm at `threshold`',

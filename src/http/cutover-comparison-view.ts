@@ -13,6 +13,8 @@ const RATIO_WINDOW_S = 3600
 
 /** Whoever reads the flag to change it waits no longer for figures than this; they are kept, and there the next time. */
 const PATIENCE_MS = 2_000
+/** Far above `GUARD_INTERVAL_S` and what a look takes, and what the clocks of two machines differ by. */
+const STALE_MS = 600_000
 export const NO_COMPARISON: CutoverComparisonView = { routes: [], ratio_check: null, guard_state: null }
 
 type ComparedPorts = Pick<Ports, 'comparison' | 'sweeps'>
@@ -54,9 +56,9 @@ async function viewRoutes(comparison: RouteComparison, windowS: number): Promise
 }
 
 function toFiguresView({ resultS, oldestUnfinishedS, ...counts }: RouteFigures) {
-  const { accepted, completed, failed, cancelled, owners } = counts
+  const { accepted, completed, failed, retried, cancelled, owners } = counts
   return {
-    ...{ accepted, completed, failed, cancelled, owners },
+    ...{ accepted, completed, failed, retried, cancelled, owners },
     result_s: resultS === null ? null : { p50: toMs(resultS.p50), p95: toMs(resultS.p95), p99: toMs(resultS.p99) },
     oldest_unfinished_s: oldestUnfinishedS === null ? null : toMs(oldestUnfinishedS),
   }
@@ -80,5 +82,6 @@ async function viewGuard(ports: ComparedPorts, flag: StoredFlag): Promise<Cutove
   const [look, lookedAt] = await Promise.all([lookAtStep(ports.comparison, flag, flag.guard), lastLookAt(ports)])
   const { action, why, evidence } = judgeStep(look, flag.guard)
   const { failing, ...rest } = evidence
-  return { action, why, looked_at: lookedAt, ...rest, failing_owners: failing }
+  const stale = lookedAt === null || Date.now() - Date.parse(lookedAt) > STALE_MS
+  return { action, why, looked_at: lookedAt, stale, ...rest, failing_owners: failing }
 }

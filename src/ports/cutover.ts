@@ -128,6 +128,8 @@ export interface RouteFigures {
   readonly completed: number
   /** By error code. */
   readonly failed: Readonly<Record<string, number>>
+  /** Jobs that were tried again, by the code that their first attempt failed with, whatever became of them. */
+  readonly retried: Readonly<Record<string, number>>
   readonly cancelled: number
   /** Distinct ones. */
   readonly owners: number

@@ -13,7 +13,7 @@ export interface SweepStore {
   /** Gives the turn back: the next is due in `dueInS` and begins after `cursor`, or from the start. */
   end(turn: SweepTurn, next: { readonly cursor: string | null; readonly dueInS: number }): Promise<void>
   /** How far the turns of this name have come; null when they are at the start, or there was none. */
-  cursorOf(name: string): Promise<string | null>
+  lastCursor(name: string): Promise<string | null>
   /** Of these keys, which begin with the kind, those that no row needs, now or ever again; keys of no known form stay. */
   findUnneeded(kind: ObjectKind, keys: readonly string[]): Promise<string[]>
   /**

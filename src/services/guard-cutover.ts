@@ -5,7 +5,7 @@
  */
 import type { GuardPlan } from '../domain/cutover.ts'
 import { toAppError } from '../domain/errors.ts'
-import { type Judgement, judgeStep } from '../domain/guard.ts'
+import { GUARD_TURN, type Judgement, judgeStep } from '../domain/guard.ts'
 import type { StoredFlag } from '../ports/cutover.ts'
 import type { Ports } from '../ports.ts'
 import { spreadChange } from './change-cutover.ts'
@@ -19,8 +19,6 @@ export interface GuardRules {
   readonly signal?: AbortSignal
 }
 
-/** Its cursor is when the guard last looked. */
-const TURN = 'guard'
 /** Above what a pass takes; who died in one is followed by another after it. */
 const LEASE_S = 60
 /** The pause is at least so many times as long as the look took, however large the table. */
@@ -31,7 +29,7 @@ const EARS = { learn: () => {} }
 
 /** One pass, by one of all instances at a time; nothing where another has the turn. Throws `database-unavailable`. */
 export async function guardCutover(ports: GuardPorts, { intervalS, signal }: GuardRules): Promise<void> {
-  const turn = await ports.sweeps.claim(TURN, LEASE_S)
+  const turn = await ports.sweeps.claim(GUARD_TURN, LEASE_S)
   if (turn === undefined) return
   const beganMs = performance.now()
   let lookS = 0
@@ -55,8 +53,12 @@ export async function guardCutover(ports: GuardPorts, { intervalS, signal }: Gua
 }
 
 /** When a guard of any instance last looked without a failure, ISO 8601; null when none has. Throws `database-unavailable`. */
-export function lastLookAt({ sweeps }: Pick<Ports, 'sweeps'>): Promise<string | null> {
-  return sweeps.cursorOf(TURN)
+export function lastLookAt({
+  sweeps,
+}: {
+  readonly sweeps: Pick<Ports['sweeps'], 'lastCursor'>
+}): Promise<string | null> {
+  return sweeps.lastCursor(GUARD_TURN)
 }
 
 /** Looks once, and changes the flag where that is due. Of several that do so at once one wins; the others did nothing. */

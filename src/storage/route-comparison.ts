@@ -105,7 +105,8 @@ async function readOutcomes(
         and j.flag_version = ${version} and j.route_reason = 'percentage'
         and (j.status not in ('uploading', 'cancelled') or j.size_bytes is not null)
         and (j.not_before is null or j.not_before <= j.created_at)
-        and coalesce(coalesce(j.first_error_code, j.error_code) not in (${CLIENTS}), true)
+        and (coalesce(coalesce(j.first_error_code, j.error_code) not in (${CLIENTS}), true)
+          or j.first_error_code is null and j.finished_at >= j.created_at + ${seconds(lateS)})
     ), decided as (
       select * from dealt
       where (failed or status = 'completed')

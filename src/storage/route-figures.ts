@@ -18,20 +18,22 @@ export async function readFigures(
   db: Database,
   isMade: RawBuilder<boolean>,
 ): Promise<Readonly<Record<Route, RouteFigures>>> {
-  const [counts, failures, oldest] = await Promise.all([
-    readCounts(db, isMade),
-    readFailures(db, isMade),
-    readOldest(db),
-  ])
+  // One after another: they have one connection.
+  const counts = await readCounts(db, isMade)
+  const failures = await readFailures(db, isMade)
+  const oldest = await readOldest(db)
+  const codesOf = (route: Route, kind: 'failed' | 'retried') =>
+    Object.fromEntries(
+      failures.flatMap((each) => (each.route === route && each[kind] > 0 ? [[each.code, each[kind]]] : [])),
+    )
   const figuresOf = (route: Route): RouteFigures => {
     const row = counts.find((each) => each.route === route)
     const [p50, p95, p99] = row?.result_s ?? []
     return {
       accepted: row?.accepted ?? 0,
       completed: row?.completed ?? 0,
-      failed: Object.fromEntries(
-        failures.filter((each) => each.route === route).map(({ code, count }) => [code, count]),
-      ),
+      failed: codesOf(route, 'failed'),
+      retried: codesOf(route, 'retried'),
       cancelled: row?.cancelled ?? 0,
       owners: row?.owners ?? 0,
       resultS: p50 === undefined || p95 === undefined || p99 === undefined ? null : { p50, p95, p99 },
@@ -57,9 +59,12 @@ async function readCounts(db: Database, isMade: RawBuilder<boolean>): Promise<Co
 }
 
 async function readFailures(db: Database, isMade: RawBuilder<boolean>) {
-  const { rows } = await sql<{ route: Route; code: string; count: number }>`
-    select j.route, j.error_code as code, count(*)::integer as count
-    from jobs j where ${isMade} and j.error_code is not null group by j.route, j.error_code`.execute(db)
+  const { rows } = await sql<{ route: Route; code: string; failed: number; retried: number }>`
+    select j.route, e.code,
+      count(*) filter (where not e.is_first)::integer as failed, count(*) filter (where e.is_first)::integer as retried
+    from jobs j cross join lateral (values (j.error_code, false), (j.first_error_code, true)) e (code, is_first)
+    where ${isMade} and num_nonnulls(j.error_code, j.first_error_code) > 0 and e.code is not null
+    group by j.route, e.code`.execute(db)
   return rows
 }
 

@@ -23,7 +23,7 @@ export function createSweepStore(db: Database): SweepStore {
           due_at = now() + make_interval(secs => ${dueInS}::double precision)
         where name = ${name} and lease = ${lease}`.execute(db)
     },
-    cursorOf: async (name) => {
+    lastCursor: async (name) => {
       const { rows } = await sql<{ cursor: string | null }>`select cursor from sweeps where name = ${name}`.execute(db)
       return rows[0]?.cursor ?? null
     },

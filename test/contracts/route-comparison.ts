@@ -31,7 +31,7 @@ export function describeRouteComparison(
     const add = (job: Omit<JobOfRoute, 'owner' | 'route'> & Partial<JobOfRoute>) =>
       addRoutedJob(opened, { owner: randomUUID(), route: 'queue', ...job })
 
-    describeFigures({ comparison, begin, add })
+    describeFigures({ comparison, jobs: () => opened.jobs, begin, add })
 
     /** How many owners come to each side of the split from now on. */
     const splitOf = async (version: number, windowS: number) => {
@@ -89,12 +89,12 @@ export function describeRouteComparison(
       for (const fate of fates) await add({ version, fate, agoS: 10, tookS: 150 })
       await add({ version, fate: 'uploading', agoS: 10, tookS: 150 })
       await add({ version, fate: 'client', agoS: 10, tookS: 150 })
-      assert.equal((await comparison().outcomes(version, late)).failures.length, 5)
+      assert.equal((await comparison().outcomes(version, late)).failures.length, 6)
       // They were made 160 s ago: in the window of that moment, and in no later one.
       const at = await comparison().ageS(version)
       const inWindow = async (fromS: number, toS: number) =>
         (await comparison().outcomes(version, { ...late, fromS, toS })).failures.length
-      assert.equal(await inWindow(at - 170, at - 150), 5)
+      assert.equal(await inWindow(at - 170, at - 150), 6)
       assert.equal(await inWindow(at - 150, at), 0)
     })
 

@@ -4,10 +4,13 @@ import { test } from 'node:test'
 import { createUuidV7 } from '../../src/domain/ids.ts'
 import type { Route } from '../../src/domain/job.ts'
 import type { RouteComparison } from '../../src/ports/cutover.ts'
+import type { JobStore } from '../../src/ports.ts'
+import { changeTo } from './job-store-suite.ts'
 import type { Fate, JobOfRoute } from './route-comparison-suite.ts'
 
 interface Tables {
   comparison(): RouteComparison
+  jobs(): JobStore
   /** A version of the flag that began so long ago, 5,000 s unless said. */
   begin(agoS?: number): Promise<number>
   /** A job of an owner of its own on the queue, unless said. */
@@ -15,7 +18,7 @@ interface Tables {
 }
 
 /** What the figures of each route promise; the first tests of a suite, while nothing else is in the tables. */
-export function describeFigures({ comparison, begin, add }: Tables): void {
+export function describeFigures({ comparison, jobs, begin, add }: Tables): void {
   test('percentiles lie between the times that were seen, and a route without jobs has none', async () => {
     const version = await begin()
     const owner = randomUUID()
@@ -57,9 +60,31 @@ export function describeFigures({ comparison, begin, add }: Tables): void {
     assert.equal(direct.cancelled - base.direct.cancelled, 1)
     assert.equal(direct.owners - base.direct.owners, 1)
     assert.deepEqual([codesOf('analysis-failed'), codesOf('recording-undecodable')], [1, 2])
+    assert.deepEqual(direct.retried, base.direct.retried)
     const { p50, p95, p99 } = direct.resultS!
     assert.ok(p50 >= 1 && p50 <= p95 && p95 <= p99 && p99 < 31, `${p50} ${p95} ${p99}`)
     assert.ok(direct.oldestUnfinishedS! >= 20, `${direct.oldestUnfinishedS}`)
+  })
+
+  test('jobs that were tried again are told by the code of their first attempt, and count as what became of them', async () => {
+    const version = await begin()
+    const base = (await comparison().figures(300)).direct
+    await add({ version, route: 'direct', fate: 'retried', agoS: 20 })
+    await add({ version, route: 'direct', fate: 'client-retried', agoS: 20 })
+    const jobId = await add({ version, route: 'direct', fate: 'client', agoS: 20 })
+    await jobs().restart(jobId, 1)
+    await jobs().advance([changeTo(jobId, 'failed', { attempt: 2 })])
+    const { retried, failed, completed } = (await comparison().figures(300)).direct
+    const more = (now: Readonly<Record<string, number>>, before: Readonly<Record<string, number>>, code: string) =>
+      (now[code] ?? 0) - (before[code] ?? 0)
+    assert.equal(completed - base.completed, 2)
+    for (const [code, again, ended] of [
+      ['analysis-failed', 1, 1],
+      ['recording-undecodable', 2, 0],
+    ] as const) {
+      assert.equal(more(retried, base.retried, code), again)
+      assert.equal(more(failed, base.failed, code), ended)
+    }
   })
 
   test('the oldest unfinished job is found beyond the window; one whose time has not come is not old', async () => {

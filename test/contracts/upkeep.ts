@@ -43,9 +43,9 @@ function describeTurns(stores: Suite): void {
     assert.equal(await sweeps.keep(turn!, 'c', 60), false)
     const next = await sweeps.claim(name, 60)
     assert.equal(next?.cursor, 'b')
-    assert.deepEqual([await sweeps.cursorOf(name), await sweeps.cursorOf(`${name}-other`)], ['b', null])
+    assert.deepEqual([await sweeps.lastCursor(name), await sweeps.lastCursor(`${name}-other`)], ['b', null])
     await sweeps.end(next!, { cursor: null, dueInS: 60 })
-    assert.equal(await sweeps.cursorOf(name), null)
+    assert.equal(await sweeps.lastCursor(name), null)
     assert.equal(await sweeps.claim(name, 60), undefined)
   })
 

@@ -76,6 +76,10 @@ function figuresOf(made: readonly Row[], all: readonly Row[], nowMs: number): Ro
   const jobs = made.map(({ job }) => job)
   const inStatus = (status: Job['status']) => jobs.filter((job) => job.status === status)
   const codes = Map.groupBy(inStatus('failed'), ({ error }) => error?.code ?? '')
+  const retried = Map.groupBy(
+    made.flatMap(({ firstErrorCode }) => firstErrorCode ?? []),
+    (code) => code,
+  )
   const took = made.flatMap(({ job, begunMs }) =>
     job.status === 'completed' ? [(+job.finishedAt! - Math.max(begunMs, +(job.notBefore ?? 0))) / 1000] : [],
   )
@@ -85,6 +89,7 @@ function figuresOf(made: readonly Row[], all: readonly Row[], nowMs: number): Ro
     accepted: jobs.filter(wasStored).length,
     completed: inStatus('completed').length,
     failed: Object.fromEntries([...codes].map(([code, each]) => [code, each.length])),
+    retried: Object.fromEntries([...retried].map(([code, each]) => [code, each.length])),
     cancelled: inStatus('cancelled').length,
     owners: new Set(jobs.map(({ owner }) => owner)).size,
     resultS:
@@ -125,9 +130,10 @@ function endsIn(
     const isIn = atMs >= beginMs + fromS * 1000 && atMs < beginMs + toS * 1000
     const isLeftOut = (status === 'uploading' || status === 'cancelled') && sizeBytes === null
     const code = firstErrorCode ?? error?.code
-    if (!isIn || isLeftOut || (code !== undefined && isClientsFault(code))) return []
-    const isDead = letters.some((letter) => letter.jobId === jobId)
     const isLate = +(finishedAt ?? nowMs) >= atMs + lateS * 1000
+    const isClients = code !== undefined && isClientsFault(code) && !(isLate && firstErrorCode === null)
+    if (!isIn || isLeftOut || isClients) return []
+    const isDead = letters.some((letter) => letter.jobId === jobId)
     const failed = status === 'failed' || attempt > 1 || isDead || isLate
     return [{ owner, route, jobId, failed, atMs, status, isOpen: finishedAt === null && !failed }]
   })

@@ -41,7 +41,7 @@ export function createFakeSweepStore(tables: FakeTables): SweepStore {
       if (!held(turn)) return
       sweeps.set(turn.name, { lease: null, leasedUntilMs: 0, cursor, dueMs: now() + dueInS * 1000 })
     },
-    cursorOf: async (name) => sweeps.get(name)?.cursor ?? null,
+    lastCursor: async (name) => sweeps.get(name)?.cursor ?? null,
     findUnneeded: async (kind, keys) => keys.filter((key) => isOurs(kind, key) && !isNeeded(tables, kind, key)),
     findStored: async ({ after, minAgeS, limit }) =>
       [...jobs.rows.values()]

@@ -12,16 +12,19 @@ import { openMigrated } from './storage.ts'
 
 /** With the schema in it; closed and removed with the file's tests. */
 export async function openEmbedded(): Promise<Database> {
-  const dataDir = await makeDataDir()
-  const db = openDatabase({ dataDir })
-  after(() => db.destroy())
+  const opened: Database[] = []
+  const db = openDatabase({ dataDir: await makeDataDir(() => opened[0]?.destroy()) })
+  opened.push(db)
   return db
 }
 
-/** Its folder, with the schema in it, removed with the file's tests. */
-export async function makeDataDir(): Promise<string> {
+/** Its folder, with the schema in it, removed with the file's tests, once `close` is done. */
+export async function makeDataDir(close: () => unknown = () => {}): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tonewire-test-'))
-  after(() => rm(folder, { recursive: true, force: true }))
+  after(async () => {
+    await close()
+    await rm(folder, { recursive: true, force: true })
+  })
   const dataDir = join(folder, 'postgres')
   await copyTemplate(dataDir, makeMigrated, migratedTemplates())
   return dataDir

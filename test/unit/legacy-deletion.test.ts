@@ -17,9 +17,15 @@ const MARKS = new RegExp(
     ...variables.map((name) => `\\b${camelCase(name)}\\b`),
     ...['analysisServer\\b', 'keylessOwner', 'webhooks/analysis', "route\\W{1,8}'direct'", "'queue'\\W{1,4}'direct'"],
     ...['src/legacy', '@openfeature', '[Cc]utover', 'direct[ -]route', "route = 'queue'", 'parseOldAnswer'],
+    ...['first_?error_?code', 'firstErrorCode', 'lastCursor', 'analysis-server'],
   ].join('|'),
 )
-const files = ['package.json', ...globSync('{src,workers,scripts,test}/**/*.{ts,mjs}', { cwd: ROOT })].sort()
+const DOCUMENTS = globSync('{README.md,docs/**/*.md}', { cwd: ROOT })
+const files = [
+  'package.json',
+  ...globSync('{src,workers,scripts,test}/**/*.{ts,mjs}', { cwd: ROOT }),
+  ...DOCUMENTS,
+].sort()
 const textOf = new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]))
 const isGone = (file: string): boolean =>
   GOES.some((one) => file === one || (one.endsWith('/') && file.startsWith(one)))

@@ -36,7 +36,8 @@ const version = {
 const state = { ...version, default_percent: 0, forced: null, effective: { percent: 50, by: 'flag' } }
 
 const figures = {
-  ...{ accepted: 480, completed: 471, failed: { 'analysis-failed': 2 }, cancelled: 1, owners: 209 },
+  ...{ accepted: 480, completed: 471, failed: { 'analysis-failed': 2 } },
+  ...{ retried: { 'analysis-failed': 1 }, cancelled: 1, owners: 209 },
   result_s: { p50: 2.1, p95: 4.8, p99: 7.9 },
   oldest_unfinished_s: 3.2,
 }
@@ -44,11 +45,13 @@ const figures = {
 export const CUTOVER_ANSWERS: Readonly<Record<string, unknown>> = {
   getCutover: {
     ...{ ...state, history: [version], next_before: null },
-    routes: [{ window_s: 300, queue: figures, direct: { ...figures, failed: {}, oldest_unfinished_s: null } }],
+    routes: [
+      { window_s: 300, queue: figures, direct: { ...figures, failed: {}, retried: {}, oldest_unfinished_s: null } },
+    ],
     ratio_check: { owners: 412, expected_share: 0.5, share: 0.507, p_value: 1, ok: true },
     guard_state: {
       ...{ action: 'hold', why: 'Held for 900 s of 3600 s.', window: 1, evidence: 1.4, threshold: 822.5 },
-      looked_at: '2026-11-21T10:15:30.123Z',
+      ...{ looked_at: '2026-11-21T10:15:30.123Z', stale: false },
       owners: { queue: 209, direct: 203 },
       failing_owners: { queue: 4, direct: 3 },
     },

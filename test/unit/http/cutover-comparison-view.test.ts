@@ -52,10 +52,14 @@ test('an admin reads both routes over both windows, the split of the owners and 
   const { action, window, owners: seen, failing_owners: failing, threshold } = view.guard_state!
   assert.deepEqual([action, window, seen, failing], ['hold', 1, { queue: 3, direct: 0 }, { queue: 1, direct: 0 }])
   assert.ok(threshold > 300)
-  assert.equal(view.guard_state?.looked_at, null)
+  assert.deepEqual([view.guard_state?.looked_at, view.guard_state?.stale], [null, true])
   await guardCutover(ports, { intervalS: 10 })
   const { guard_state: guarded } = await viewComparison(ports, flag, OURS)
   assert.ok(Math.abs(Date.parse(guarded?.looked_at ?? '') - Date.now()) < 60_000)
+  assert.equal(guarded?.stale, false)
+  const longAgo = new Date(Date.now() - 700_000).toISOString()
+  const sweeps = { ...ports.sweeps, lastCursor: async () => longAgo }
+  assert.equal((await viewComparison({ ...ports, sweeps }, flag, OURS)).guard_state?.stale, true)
 })
 
 test('without a flag there is nothing to check, and without a guard no state', async () => {
@@ -78,10 +82,13 @@ test('the metrics show the same', async () => {
     'tonewire_route_owners{route="queue"} 6',
     'tonewire_route_oldest_unfinished_seconds{route="direct"} 0',
     'tonewire_cutover_percent{version="1"} 50',
+    'tonewire_route_retried_jobs{route="queue",code="other"} 0',
   ]) {
     assert.ok(text.includes(`${line}\n`), line)
   }
   assert.match(text, /tonewire_route_result_seconds\{route="queue",quantile="0.95"\} 2\.?\d*\n/)
+  // Since the step began: nobody has looked.
+  assert.match(text, /tonewire_guard_looked_seconds\{version="1"\} 10\d\.\d+\n/)
   assert.match(text, /tonewire_cutover_ratio_p\{version="1"\} 0\.\d+\n/)
   assert.doesNotMatch(text, /tonewire_route_result_seconds\{route="direct"/)
 })

@@ -59,3 +59,23 @@ test('an outage is not kept', async () => {
   assert.deepEqual(await kept.ownersBySide(1, 300), { queue: 0, direct: 0 })
   assert.equal(asked(), 0)
 })
+
+test('one figure is read at a time, and what a step is judged by waits for none of them', async () => {
+  const { comparison } = createFakePorts()
+  const held = Promise.withResolvers<void>()
+  const begun: string[] = []
+  const figures: typeof comparison.figures = async (windowS) => {
+    begun.push(`figures ${windowS}`)
+    await held.promise
+    if (windowS === 300) throw new Error('It cannot be read')
+    return comparison.figures(windowS)
+  }
+  const kept = keepAnswers({ ...comparison, figures })
+  const [first, second] = [kept.figures(300), kept.figures(3600)]
+  await Promise.all([kept.outcomes(1, { fromS: 0, toS: 60, lateS: 30 }), kept.deadLetterOwners(60), kept.ageS(1)])
+  assert.deepEqual(begun, ['figures 300'])
+  held.resolve()
+  await assert.rejects(first, /cannot be read/)
+  assert.equal((await second).queue.accepted, 0)
+  assert.deepEqual(begun, ['figures 300', 'figures 3600'])
+})
