@@ -101,9 +101,10 @@ test('an answer that never comes ends the job, one that comes later is acknowled
   const headers = { authorization: `Bearer ${TEST_KEY}` }
   const retried = await fetch(`${system.url}/v1/jobs/${job.job_id}/retry`, { method: 'POST', headers })
   assert.equal(retried.status, 202)
-  while (system.orders.length < 2) await new Promise(setImmediate)
-  const again = system.orders[1]!
-  assert.equal(again.attempt, 2)
+  // On a busy machine the first attempt's may have been posted twice.
+  const ofRetry = () => system.orders.find(({ attempt }) => attempt === 2)
+  while (ofRetry() === undefined) await new Promise(setImmediate)
+  const again = ofRetry()!
   assert.deepEqual((await answerTo(again.callback_url, completed(again))).body, { status: 'completed' })
   await system.stop()
 })
