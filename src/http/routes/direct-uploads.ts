@@ -40,8 +40,9 @@ export async function directUploadRoutes(app: App, deps: AppDependencies): Promi
   const completeSchema = { params, body: completeUploadSchema, response: { 202: jobSchema } }
   app.post('/v1/uploads/:job_id/complete', { schema: completeSchema }, async (request, reply) => {
     const owner = ownerOf(request)
-    const job = await findOwnJob(deps, owner, request.params.job_id)
+    // Before the row: what becomes of it after is behind the cursor.
     const cursor = await currentCursor(deps.ports, owner)
+    const job = await findOwnJob(deps, owner, request.params.job_id)
     const done = await complete(job, request.body?.parts ?? [])
     return reply.code(202).header('location', `/v1/jobs/${job.jobId}`).send(toJobView(done, cursor))
   })

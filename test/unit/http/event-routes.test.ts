@@ -6,8 +6,10 @@ import { loadConfig } from '../../../src/config.ts'
 import { hashKey } from '../../../src/domain/api-key.ts'
 import { formatCursor } from '../../../src/domain/cursor.ts'
 import { AppError } from '../../../src/domain/errors.ts'
+import { createUuidV7 } from '../../../src/domain/ids.ts'
 import { createApp } from '../../../src/http/app.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
+import { changeTo, newJob } from '../../contracts/job-store-suite.ts'
 import { openEvents } from '../../support/events.ts'
 import { createFakePorts, type FakePorts } from '../../support/fake-ports.ts'
 import { addFollowedJob, moveTo } from '../services/followers.ts'
@@ -149,4 +151,25 @@ test('of several cursors the header counts, then last_event_id, then lastEventId
   assert.equal(await firstOf(both, ''), 'progress forwarded')
   assert.equal(await firstOf(`last_event_id=&lastEventId=${stored}`), 'progress queued')
   assert.equal(await firstOf('last_event_id=&lastEventId='), 'snapshot analysing')
+})
+
+test('whoever follows from the answer to a completion misses no end, also one that comes while it is made', async () => {
+  const { ports, url } = await startApi()
+  const jobId = createUuidV7(Date.now())
+  const announced = { method: 'put', sizeBytes: 100, sha256: null } as const
+  await ports.jobs.create(newJob({ jobId, owner: 'acme', announced }))
+  const [row] = await ports.jobs.advance([changeTo(jobId, 'analysing')])
+  const { head } = ports.progress
+  ports.progress.head = async (owner) => {
+    ports.progress.head = head
+    await moveTo(ports, row!.job!, 'completed')
+    return head(owner)
+  }
+  const headers = { authorization: `Bearer ${KEY}` }
+  const answer = await fetch(`${url}/v1/uploads/${jobId}/complete`, { method: 'POST', headers })
+  const job = (await answer.json()) as { status: string; event_cursor: string }
+  const followed = await fetch(`${url}/v1/jobs/${jobId}/events`, {
+    headers: { ...headers, 'last-event-id': job.event_cursor },
+  })
+  assert.deepEqual([answer.status, job.status, followed.status], [202, 'completed', 204])
 })
