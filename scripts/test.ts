@@ -14,7 +14,7 @@ const CONCURRENCY = 3
 /** Each test file is a process that loads the same modules: what V8 made of them is kept for the next. */
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? 'node_modules/.cache/tonewire-compile'
 /** A test that hangs is a failure, not a pause. */
-const TIMEOUT_MS = 180_000
+const TIMEOUT_MS = 300_000
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
