@@ -135,7 +135,7 @@ async function runCell({ crew, directServer }: World, seed: number, { name, run 
   } = await run().catch((error: Error): Outcome => {
     return { jobs: 0, faults: [error.message] }
   })
-  const exits = [...(await crew.takeFaults()), ...directServer.takeFaults()]
+  const exits = [...(await crew.takeFaults()), ...(await directServer.takeFaults())]
   const seconds = (performance.now() - startedAt) / 1000
   return { name, jobs, faults: [...faults, ...exits], reached, seed, seconds }
 }

@@ -1,5 +1,5 @@
 /**
- * `npm test [-- files or node --test options]`: every test but those in test/long, which take minutes each and have
+ * `npm test [-- files or node --test options]`: every test but those in test/long, which take their time and have
  * `npm run test:long`; on a PostgreSQL of its own where the machine has one.
  */
 import { spawn } from 'node:child_process'

@@ -8,11 +8,11 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { endWithParent } from '../../src/embedded/end-with-parent.ts'
-import { faultOfExit } from './exits.ts'
+import { createExitBook } from './exits.ts'
 
 export interface DirectServer {
   /** What is wrong with its ends since this was last asked: those that no stop of ours was, or that went wrong. */
-  takeFaults(): string[]
+  takeFaults(): Promise<string[]>
   /** Takes nothing more, answers what it holds, and ends. */
   stop(): Promise<void>
   /** Resolves when it takes orders. */
@@ -27,7 +27,7 @@ const READY_MS = 2000
 /** Not started yet. @param url where it listens, on this machine */
 export function createDirectServer(url: URL, env: Readonly<Record<string, string>>): DirectServer {
   let child: ChildProcess | undefined
-  let faults: string[] = []
+  const exits = createExitBook()
   let isStopping = false
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     isStopping = true
@@ -49,10 +49,9 @@ export function createDirectServer(url: URL, env: Readonly<Record<string, string
       const release = endWithParent(started.pid as number)
       started.once('exit', (code, signal) => {
         release()
+        // What it said went to the terminal.
         const doom = { toBeKilled: false, stopped: isStopping }
-        faults.push(
-          ...[faultOfExit('analysis-server', doom, { code, signal }, '')].filter((fault) => fault !== undefined),
-        )
+        exits.note('analysis-server', doom, { code, signal }, Promise.resolve(''))
       })
       while (!(await isReady(url))) {
         if (started.exitCode !== null || started.signalCode !== null) throw new Error('the analysis server ended')
@@ -60,11 +59,7 @@ export function createDirectServer(url: URL, env: Readonly<Record<string, string
       }
     },
     stop: () => end('SIGTERM'),
-    takeFaults() {
-      const taken = faults
-      faults = []
-      return taken
-    },
+    takeFaults: exits.takeFaults,
     close: () => end('SIGKILL'),
   }
 }

@@ -161,8 +161,9 @@ export interface RouteComparison {
   /**
    * Of jobs that this version's percentage sent their way and that were made in the window, in the order in which they
    * were, up to the first whose end is not known yet. A job has failed when it failed with a code that no client causes,
-   * became a dead letter, was tried again after such a failure, or was unfinished `lateS` after it was made, whatever came later: so a later
-   * look finds what an earlier one found. Jobs held back by `not_before` are left out, and those still uploading.
+   * became a dead letter, was tried again after such a failure, or was unfinished `lateS` after it was made, whatever
+   * came later: so a later look finds what an earlier one found, but for jobs whose client tries its own failure again,
+   * which count for nothing from then on. Jobs held back by `not_before` are left out, and those still uploading.
    */
   outcomes(version: number, window: VersionWindow): Promise<WindowOutcomes>
   /** Seconds since the version began, by the database's clock; 0 for one that there is not. */

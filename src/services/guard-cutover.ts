@@ -53,11 +53,7 @@ export async function guardCutover(ports: GuardPorts, { intervalS, signal }: Gua
 }
 
 /** When a guard of any instance last looked without a failure, ISO 8601; null when none has. Throws `database-unavailable`. */
-export function lastLookAt({
-  sweeps,
-}: {
-  readonly sweeps: Pick<Ports['sweeps'], 'lastCursor'>
-}): Promise<string | null> {
+export function lastLookAt({ sweeps }: Pick<Ports, 'sweeps'>): Promise<string | null> {
   return sweeps.lastCursor(GUARD_TURN)
 }
 

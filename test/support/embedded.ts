@@ -12,9 +12,9 @@ import { openMigrated } from './storage.ts'
 
 /** With the schema in it; closed and removed with the file's tests. */
 export async function openEmbedded(): Promise<Database> {
-  const opened: Database[] = []
-  const db = openDatabase({ dataDir: await makeDataDir(() => opened[0]?.destroy()) })
-  opened.push(db)
+  let db: Database | undefined
+  const dataDir = await makeDataDir(() => db?.destroy())
+  db = openDatabase({ dataDir })
   return db
 }
 
