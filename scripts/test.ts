@@ -15,6 +15,8 @@ const CONCURRENCY = 3
 const COMPILE_CACHE = process.env.NODE_COMPILE_CACHE ?? 'node_modules/.cache/tonewire-compile'
 /** A test that hangs is a failure, not a pause. */
 const TIMEOUT_MS = 300_000
+/** So is a file that does not end with its tests. */
+const END_WITH_TESTS = './test/support/end-with-tests.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -37,7 +39,8 @@ async function main(args: readonly string[]): Promise<number> {
 /** Runs node's test runner; its own summary is the last that is printed. Resolves to its exit code. */
 function runTests(args: readonly string[], env: NodeJS.ProcessEnv, stopping: AbortSignal): Promise<number> {
   const isOption = (arg: string) => arg.startsWith('-')
-  const options = [`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TIMEOUT_MS}`, '--test-reporter=spec']
+  const limits = [`--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TIMEOUT_MS}`, `--import=${END_WITH_TESTS}`]
+  const options = [...limits, '--test-reporter=spec']
   const files = args.filter((arg) => !isOption(arg))
   const all = ['--test', ...options, ...args.filter(isOption), ...(files.length === 0 ? [ALL_TESTS] : files)]
   // In a group of its own, so that a terminal's Ctrl-C comes once, from here.

@@ -23,7 +23,8 @@ export interface HeldJobs {
   readonly size: number
   /** How long the next one is to be delayed, in milliseconds. */
   returnMs(): number
-  add(owner: string, job: HeldJob): void
+  /** Remembers a job from the moment its delay is asked for: it holds the younger up, and is called once it is delayed. */
+  add(owner: string, job: HeldJob, delayed?: Promise<unknown>): void
   /** The job is here, whether it was called or its delay has ended. */
   arrive(owner: string, job: HeldJob): void
   /** True when one of its owner that goes first, older or of a higher priority, is held or on its way. */
@@ -45,6 +46,7 @@ const LAST = '~'
 interface Entry {
   readonly key: string
   readonly job: HeldJob
+  isDelayed: boolean
 }
 
 export function createHeldJobs(log: Log): HeldJobs {
@@ -61,9 +63,17 @@ export function createHeldJobs(log: Log): HeldJobs {
   }
 
   function next(owner: string, entries: Entry[], places: number): Entry[] {
-    const taken = take(owner, entries, 0, Math.max(0, places - called.of(owner).size))
+    const leaving = entries.findIndex(({ isDelayed }) => !isDelayed)
+    const most = leaving === -1 ? entries.length : leaving
+    const taken = take(owner, entries, 0, Math.min(most, Math.max(0, places - called.of(owner).size)))
     called.add(owner, taken)
     return taken
+  }
+
+  function drop(owner: string, entry: Entry): void {
+    const entries = owners.get(owner) ?? []
+    const index = entries.indexOf(entry)
+    if (index !== -1) take(owner, entries, index, 1)
   }
 
   return {
@@ -71,15 +81,21 @@ export function createHeldJobs(log: Log): HeldJobs {
       return size
     },
     returnMs: () => RETURN_MS + Math.round((size * 1000) / RETURNS_PER_S),
-    add(owner, job) {
+    add(owner, job, delayed) {
       if (size >= MOST) return
       const entries = owners.get(owner) ?? []
       owners.set(owner, entries)
       const key = keyOf(job)
       const index = placeOf(entries, key)
       if (entries[index]?.key === key) return
-      entries.splice(index, 0, { key, job })
+      const entry = { key, job, isDelayed: delayed === undefined }
+      entries.splice(index, 0, entry)
       size += 1
+      const done = () => {
+        entry.isDelayed = true
+      }
+      // Who awaits the delay is told of its failure; here the job is only not held then.
+      delayed?.then(done, () => drop(owner, entry))
     },
     arrive(owner, job) {
       called.arrive(owner, keyOf(job))

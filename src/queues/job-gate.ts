@@ -68,8 +68,9 @@ export function createJobGate({ concurrency, log, room }: JobGateOptions): JobGa
       return 'in'
     },
     async hold(owner, job, token) {
-      await job.moveToDelayed(Date.now() + held.returnMs(), token)
-      held.add(owner, job)
+      const delayed = job.moveToDelayed(Date.now() + held.returnMs(), token)
+      held.add(owner, job, delayed)
+      await delayed
       stirred.resolve()
     },
     async guard(worker, signal) {

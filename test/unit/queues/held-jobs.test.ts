@@ -47,6 +47,32 @@ test('the oldest of each owner are called, as many as it has places less those o
   assert.deepEqual([held.isBehind('noisy', job(3)), held.size], [false, 1])
 })
 
+test('a job holds the younger up from the moment its delay is asked for, and is called only once it is delayed', async () => {
+  const { called, job } = createQueue()
+  const held = createHeldJobs(log)
+  const leaving = Promise.withResolvers<void>()
+  held.add('noisy', job(2), leaving.promise)
+  held.add('noisy', job(3))
+  assert.equal(held.isBehind('noisy', job(4)), true)
+  await held.call(() => 5)
+  assert.deepEqual(called, [])
+  leaving.resolve()
+  await leaving.promise
+  await held.call(() => 5)
+  assert.deepEqual(called, [2, 3].map(idOf))
+})
+
+test('a job whose delay failed is not held, and holds nobody up', async () => {
+  const { called, job } = createQueue()
+  const held = createHeldJobs(log)
+  const delayed = Promise.reject(new Error('lock lost'))
+  held.add('noisy', job(2), delayed)
+  await assert.rejects(delayed)
+  assert.deepEqual([held.size, held.isBehind('noisy', job(3))], [0, false])
+  await held.call(() => 5)
+  assert.deepEqual(called, [])
+})
+
 test('who was called and came to another process holds nobody up once one called later has come', async () => {
   const { job } = createQueue()
   const held = createHeldJobs(log)
