@@ -63,17 +63,16 @@ export function createHeldJobs(log: Log): HeldJobs {
   }
 
   function next(owner: string, entries: Entry[], places: number): Entry[] {
-    const leaving = entries.findIndex(({ isDelayed }) => !isDelayed)
-    const most = leaving === -1 ? entries.length : leaving
-    const taken = take(owner, entries, 0, Math.min(most, Math.max(0, places - called.of(owner).size)))
+    const free = Math.max(0, places - called.of(owner).size)
+    const taken = take(owner, entries, 0, Math.min(free, delayedOf(entries)))
     called.add(owner, taken)
     return taken
   }
 
-  function drop(owner: string, entry: Entry): void {
+  function remove(owner: string, key: string): void {
     const entries = owners.get(owner) ?? []
-    const index = entries.indexOf(entry)
-    if (index !== -1) take(owner, entries, index, 1)
+    const index = placeOf(entries, key)
+    if (entries[index]?.key === key) take(owner, entries, index, 1)
   }
 
   return {
@@ -91,18 +90,13 @@ export function createHeldJobs(log: Log): HeldJobs {
       const entry = { key, job, isDelayed: delayed === undefined }
       entries.splice(index, 0, entry)
       size += 1
-      const done = () => {
-        entry.isDelayed = true
-      }
       // Who awaits the delay is told of its failure; here the job is only not held then.
-      delayed?.then(done, () => drop(owner, entry))
+      const drop = () => remove(owner, key)
+      delayed?.then(() => Object.assign(entry, { isDelayed: true }), drop)
     },
     arrive(owner, job) {
       called.arrive(owner, keyOf(job))
-      const entries = owners.get(owner)
-      if (entries === undefined) return
-      const index = placeOf(entries, keyOf(job))
-      if (entries[index]?.key === keyOf(job)) take(owner, entries, index, 1)
+      remove(owner, keyOf(job))
     },
     isBehind(owner, job) {
       const [first = LAST] = called.of(owner).keys()
@@ -115,6 +109,12 @@ export function createHeldJobs(log: Log): HeldJobs {
       }
     },
   }
+}
+
+/** How many of the first may be called: whoever is still on its way out cannot, and those behind it go after it. */
+function delayedOf(entries: readonly Entry[]): number {
+  const leaving = entries.findIndex(({ isDelayed }) => !isDelayed)
+  return leaving === -1 ? entries.length : leaving
 }
 
 /** One that was taken out meanwhile, or whose delay has ended, cannot be called: it is where it belongs. */
