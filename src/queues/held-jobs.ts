@@ -31,6 +31,8 @@ export interface HeldJobs {
   isBehind(owner: string, job: HeldJob): boolean
   /** Calls back as many of each owner as it has places; never rejects: who cannot be called comes back by its delay. */
   call(placesOf: (owner: string) => number): Promise<void>
+  /** Calls back all, once those on their way out are delayed; never rejects. */
+  callAll(): Promise<void>
 }
 
 const RETURN_MS = 10_000
@@ -40,13 +42,15 @@ const MOST = 20_000
 const CALLS_AT_ONCE = 100
 /** Who was called and has not come by then was taken by another process, or is gone. */
 const CALLED_MS = 2000
+const BOUNDLESS = (): number => Number.POSITIVE_INFINITY
 /** Behind every key. */
 const LAST = '~'
 
 interface Entry {
   readonly key: string
   readonly job: HeldJob
-  isDelayed: boolean
+  /** Its delay, until it has begun. */
+  leaving: Promise<unknown> | undefined
 }
 
 export function createHeldJobs(log: Log): HeldJobs {
@@ -62,11 +66,13 @@ export function createHeldJobs(log: Log): HeldJobs {
     return taken
   }
 
-  function next(owner: string, entries: Entry[], places: number): Entry[] {
-    const free = Math.max(0, places - called.of(owner).size)
-    const taken = take(owner, entries, 0, Math.min(free, delayedOf(entries)))
-    called.add(owner, taken)
-    return taken
+  function due(placesOf: (owner: string) => number): Entry[] {
+    return [...owners].flatMap(([owner, entries]) => {
+      const free = Math.max(0, placesOf(owner) - called.of(owner).size)
+      const taken = take(owner, entries, 0, Math.min(free, delayedOf(entries)))
+      called.add(owner, taken)
+      return taken
+    })
   }
 
   function remove(owner: string, key: string): void {
@@ -84,15 +90,14 @@ export function createHeldJobs(log: Log): HeldJobs {
       if (size >= MOST) return
       const entries = owners.get(owner) ?? []
       owners.set(owner, entries)
-      const key = keyOf(job)
-      const index = placeOf(entries, key)
-      if (entries[index]?.key === key) return
-      const entry = { key, job, isDelayed: delayed === undefined }
+      const entry: Entry = { key: keyOf(job), job, leaving: delayed }
+      const index = placeOf(entries, entry.key)
+      if (entries[index]?.key === entry.key) return
       entries.splice(index, 0, entry)
       size += 1
       // Who awaits the delay is told of its failure; here the job is only not held then.
-      const drop = () => remove(owner, key)
-      delayed?.then(() => Object.assign(entry, { isDelayed: true }), drop)
+      const drop = () => remove(owner, entry.key)
+      delayed?.then(() => Object.assign(entry, { leaving: undefined }), drop)
     },
     arrive(owner, job) {
       called.arrive(owner, keyOf(job))
@@ -102,23 +107,28 @@ export function createHeldJobs(log: Log): HeldJobs {
       const [first = LAST] = called.of(owner).keys()
       return first < keyOf(job) || (owners.get(owner)?.[0]?.key ?? LAST) < keyOf(job)
     },
-    async call(placesOf) {
-      const due = [...owners].flatMap(([owner, entries]) => next(owner, entries, placesOf(owner)))
-      for (let i = 0; i < due.length; i += CALLS_AT_ONCE) {
-        await Promise.all(due.slice(i, i + CALLS_AT_ONCE).map(({ job }) => callBack(job, log)))
-      }
+    call: (placesOf) => callBack(due(placesOf), log),
+    async callAll() {
+      await Promise.allSettled([...owners.values()].flat().map(({ leaving }) => leaving))
+      await callBack(due(BOUNDLESS), log)
     },
   }
 }
 
 /** How many of the first may be called: whoever is still on its way out cannot, and those behind it go after it. */
 function delayedOf(entries: readonly Entry[]): number {
-  const leaving = entries.findIndex(({ isDelayed }) => !isDelayed)
-  return leaving === -1 ? entries.length : leaving
+  const index = entries.findIndex(({ leaving }) => leaving !== undefined)
+  return index === -1 ? entries.length : index
+}
+
+async function callBack(entries: readonly Entry[], log: Log): Promise<void> {
+  for (let i = 0; i < entries.length; i += CALLS_AT_ONCE) {
+    await Promise.all(entries.slice(i, i + CALLS_AT_ONCE).map(({ job }) => promote(job, log)))
+  }
 }
 
 /** One that was taken out meanwhile, or whose delay has ended, cannot be called: it is where it belongs. */
-async function callBack(job: HeldJob, log: Log): Promise<void> {
+async function promote(job: HeldJob, log: Log): Promise<void> {
   try {
     await job.promote()
   } catch (error) {

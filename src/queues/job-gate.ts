@@ -91,8 +91,7 @@ export function createJobGate({ concurrency, log, room }: JobGateOptions): JobGa
       }
       places = 0
       shut()
-      const callAll = held.call(() => Number.POSITIVE_INFINITY)
-      await endsWithin(callAll, CALL_ALL_MS)
+      await endsWithin(held.callAll(), CALL_ALL_MS)
     },
   }
 }

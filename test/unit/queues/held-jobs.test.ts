@@ -62,6 +62,20 @@ test('a job holds the younger up from the moment its delay is asked for, and is 
   assert.deepEqual(called, [2, 3].map(idOf))
 })
 
+test('at the end all are called, who is on its way out too, and no delay that fails keeps another', async () => {
+  const { called, job } = createQueue()
+  const held = createHeldJobs(log)
+  const leaving = Promise.withResolvers<void>()
+  held.add('noisy', job(1), Promise.reject(new Error('lock lost')))
+  held.add('noisy', job(2), leaving.promise)
+  held.add('noisy', job(3))
+  held.add('quiet', job(9))
+  const all = held.callAll()
+  leaving.resolve()
+  await all
+  assert.deepEqual([called, held.size], [[2, 3, 9].map(idOf), 0])
+})
+
 test('a job whose delay failed is not held, and holds nobody up', async () => {
   const { called, job } = createQueue()
   const held = createHeldJobs(log)
